@@ -1,0 +1,104 @@
+"""Keras on NumPy: the public namespace, imported piece by piece as it is used.
+
+`import minikeras` loads NumPy and little more; `minikeras.layers` or `minikeras.Model` are imported
+when they are first asked for.
+
+Example:
+
+>>> import minikeras
+>>> minikeras.config.floatx()
+'float32'
+"""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np  # noqa: F401  (the one import that every use needs)
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "activations",
+    "applications",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "distillation",
+    "distribution",
+    "dtype_policies",
+    "export",
+    "initializers",
+    "layers",
+    "legacy",
+    "losses",
+    "metrics",
+    "mixed_precision",
+    "models",
+    "ops",
+    "optimizers",
+    "preprocessing",
+    "quantizers",
+    "random",
+    "regularizers",
+    "saving",
+    "tree",
+    "utils",
+    "visualization",
+    "wrappers",
+)
+
+# Public name -> the module that defines it.
+_NAMES = {
+    "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
+    "Function": "models",
+    "Initializer": "initializers",
+    "Input": "layers",
+    "InputSpec": "layers",
+    "KerasTensor": "engine.symbolic",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Operation": "engine.operation",
+    "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
+    "Regularizer": "regularizers",
+    "RematScope": "backend",
+    "Sequential": "models",
+    "StatelessScope": "backend",
+    "SymbolicScope": "backend",
+    "Variable": "engine.variable",
+    "device": "backend",
+    "name_scope": "backend",
+    "remat": "backend",
+}
+
+__all__ = ["__version__", "version", *_NAMES, *_SUBMODULES]  # noqa: PLE0604
+
+
+def version() -> str:
+    """Returns the version of minikeras.
+
+    >>> import minikeras
+    >>> minikeras.version() == minikeras.__version__
+    True
+    """
+    return __version__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
