@@ -1,0 +1,68 @@
+"""Utilities: one-hot labels, padding, downloads, data sets from folders, seeds, plots of models.
+
+Each name is imported from the module that defines it when it is first used, since some of them
+(`PyDataset`, `custom_object_scope`...) live with the training loop or with saving.
+"""
+
+from importlib import import_module
+from typing import Any
+
+# Public name -> the module that defines it.
+_NAMES = {
+    "Config": "utils.config",
+    "CustomObjectScope": "saving",
+    "FeatureSpace": "utils.feature_space",
+    "Progbar": "training.progress",
+    "PyDataset": "training.data",
+    "Sequence": "training.data",
+    "array_to_img": "utils.image_utils",
+    "audio_dataset_from_directory": "utils.audio_dataset",
+    "clear_session": "backend",
+    "custom_object_scope": "saving",
+    "deserialize_keras_object": "saving",
+    "disable_interactive_logging": "config",
+    "enable_interactive_logging": "config",
+    "get_custom_objects": "saving",
+    "get_file": "utils.file_utils",
+    "get_registered_name": "saving",
+    "get_registered_object": "saving",
+    "get_source_inputs": "utils.model_visualization",
+    "image_dataset_from_directory": "utils.image_dataset",
+    "img_to_array": "utils.image_utils",
+    "is_interactive_logging_enabled": "config",
+    "is_keras_tensor": "backend",
+    "load_img": "utils.image_utils",
+    "model_to_dot": "utils.model_visualization",
+    "normalize": "utils.numerical",
+    "pack_x_y_sample_weight": "utils.data_tuples",
+    "pad_sequences": "utils.sequences",
+    "plot_model": "utils.model_visualization",
+    "register_keras_serializable": "saving",
+    "save_img": "utils.image_utils",
+    "serialize_keras_object": "saving",
+    "set_random_seed": "utils.rng",
+    "split_dataset": "utils.split",
+    "standardize_dtype": "backend",
+    "text_dataset_from_directory": "utils.text_dataset",
+    "timeseries_dataset_from_array": "utils.timeseries",
+    "to_categorical": "utils.numerical",
+    "unpack_x_y_sample_weight": "utils.data_tuples",
+}
+_SUBMODULES = ("bounding_boxes",)
+
+__all__ = [*_NAMES, *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(f"minikeras.{_NAMES[name]}"), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

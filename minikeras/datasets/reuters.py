@@ -1,0 +1,96 @@
+"""Reuters: 11,228 newswires of 1987 as lists of word numbers, in 46 topics.
+
+Made from Reuters-21578, collected by D. Lewis.
+"""
+
+import numpy as np
+
+from minikeras.datasets import word_lists
+from minikeras.datasets.fetch import Split, check_test_split, fetch, shuffled_order
+from minikeras.datasets.npz import load_npz
+
+_TOPICS = (
+    "cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves "
+    "ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin "
+    "strategic-metal livestock retail ipi iron-steel rubber heat jobs lei bop zinc orange pet-chem "
+    "dlr gas silver wpi hog lead"
+)
+
+
+def load_data(
+    path: str = "reuters.npz",
+    num_words: int | None = None,
+    skip_top: int = 0,
+    maxlen: int | None = None,
+    test_split: float = 0.2,
+    seed: int = 113,
+    start_char: int | None = 1,
+    oov_char: int | None = 2,
+    index_from: int = 3,
+) -> Split:
+    """Loads the newswires.
+
+    Words are numbered by how often they occur: before `index_from` is added, 1 is the most frequent
+    word. 0 is left free for padding.
+
+    Args:
+        path: The file's name in the cache, `~/.keras/datasets`.
+        num_words: Words of this number and above become `oov_char`. Defaults to `None`: all are
+            kept but the last.
+        skip_top: Words below this number become `oov_char`. Defaults to 0.
+        maxlen: Newswires of this length and longer are left out. Defaults to `None`.
+        test_split: The part to keep for testing, at least 0 and below 1. Defaults to 0.2.
+        seed: The seed of the shuffle before the split.
+        start_char: The number put before each newswire, or `None` for none. Defaults to 1.
+        oov_char: The number of words outside the vocabulary, or `None` to drop them.
+            Defaults to 2.
+        index_from: What is added to word numbers. Defaults to 3.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: object arrays of lists of integers, and `int64`
+        labels from 0 to 45. `get_label_names` names them.
+
+    Raises:
+        OSError: The file is not in the cache and cannot be downloaded.
+        ValueError: `test_split` is out of range, `maxlen` leaves no newswire, or the file is
+            damaged.
+    """
+    check_test_split(test_split)
+    arrays = load_npz(
+        fetch(
+            path, "reuters.npz", "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
+        )
+    )
+    order = shuffled_order(len(arrays["x"]), np.random.RandomState(seed))
+    texts = word_lists.marked(arrays["x"][order], start_char, index_from)
+    texts, labels = word_lists.without_long(texts, arrays["y"][order], maxlen)
+    texts = word_lists.within_vocabulary(texts, num_words, skip_top, oov_char)
+    cut = int(len(texts) * (1 - test_split))
+    return (
+        (word_lists.as_objects(texts[:cut]), labels[:cut]),
+        (word_lists.as_objects(texts[cut:]), labels[cut:]),
+    )
+
+
+def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
+    """Returns the number of each word, before `index_from` is added to it.
+
+    Args:
+        path: The file's name in the cache, `~/.keras/datasets`.
+
+    Returns:
+        Each word to its number, 1 for the most frequent.
+    """
+    return word_lists.read_word_index(
+        fetch(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921")
+    )
+
+
+def get_label_names() -> tuple[str, ...]:
+    """Returns the names of the 46 topics, in the order of the labels.
+
+    >>> import minikeras
+    >>> minikeras.datasets.reuters.get_label_names()[:3]
+    ('cocoa', 'grain', 'veg-oil')
+    """
+    return tuple(_TOPICS.split())
