@@ -1,0 +1,165 @@
+"""Arenas: many variables in one flat buffer of values and one of gradients, aligned alike.
+
+Then an optimizer is a handful of in-place vector operations over one or few chunks, however many
+layers there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+import numpy as np
+
+_ALIGN = 64
+
+
+class Arena:
+    """One flat buffer for the values of `variables` (all of one dtype) and one for gradients.
+
+    The variables' arrays become views. A variable belongs to at most one arena.
+    """
+
+    def __init__(self, variables: Iterable[Any], dtype: np.dtype) -> None:
+        self.variables = list(variables)
+        self.dtype = np.dtype(dtype)
+        step = max(1, _ALIGN // self.dtype.itemsize)
+        self.offsets: list[int] = []
+        size = 0
+        for variable in self.variables:
+            self.offsets.append(size)
+            size += -(-variable.array.size // step) * step
+        self.size = size
+        self.values = aligned(size, self.dtype)
+        self.gradients = aligned(size, self.dtype)
+        for index, variable in enumerate(self.variables):
+            view = self.view(self.values, index)
+            view[...] = variable.array
+            variable.array = view
+            variable.arena = (self, index)
+
+    def view(self, buffer: np.ndarray, index: int) -> np.ndarray:
+        """The part of `buffer` that belongs to variable number `index`, in its shape."""
+        variable = self.variables[index]
+        start = self.offsets[index]
+        return buffer[start : start + variable.array.size].reshape(variable.array.shape)
+
+    def stop(self, index: int) -> int:
+        """The end of the part of variable number `index`, padding included."""
+        return self.offsets[index + 1] if index + 1 < len(self.offsets) else self.size
+
+
+def aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """A flat array of zeros that begins at a cache line."""
+    raw = np.zeros(size * dtype.itemsize + _ALIGN, dtype=np.uint8)
+    start = -raw.ctypes.data % _ALIGN
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+class Chunk:
+    """A run of neighbouring variables of one arena, as flat arrays.
+
+    Attributes:
+        values: Flat view of the values.
+        gradients: Flat view of the gradients.
+        variables: The variables inside, in order.
+        slots: One flat view per optimizer slot, filled by the optimizer.
+    """
+
+    __slots__ = ("arena", "start", "stop", "values", "gradients", "variables", "indices", "slots")
+
+    def __init__(self, arena: Arena, indices: list[int]) -> None:
+        self.arena = arena
+        self.indices = indices
+        self.start, self.stop = arena.offsets[indices[0]], arena.stop(indices[-1])
+        self.values = arena.values[self.start : self.stop]
+        self.gradients = arena.gradients[self.start : self.stop]
+        self.variables = [arena.variables[index] for index in indices]
+        self.slots: dict[str, np.ndarray] = {}
+
+    def part(self, buffer: np.ndarray, position: int) -> np.ndarray:
+        """The piece of `buffer` (a flat array as long as the chunk) of one variable, in shape."""
+        index = self.indices[position]
+        start = self.arena.offsets[index] - self.start
+        variable = self.variables[position]
+        return buffer[start : start + variable.array.size].reshape(variable.array.shape)
+
+
+def gather(variables: list[Any]) -> list[Chunk]:
+    """Put `variables` into arenas (those that are in one stay there) and cut them into chunks.
+
+    A chunk holds variables that follow each other both in `variables` and in their arena.
+    """
+    homeless: dict[np.dtype, list[Any]] = {}
+    for variable in variables:
+        home = variable.arena
+        if home is not None and variable.array.base is not None:
+            continue
+        homeless.setdefault(variable.array.dtype, []).append(variable)
+    for dtype, members in homeless.items():
+        Arena(members, dtype)
+    runs: list[tuple[Arena, list[int]]] = []
+    by_arena: dict[int, tuple[Arena, list[int]]] = {}
+    for variable in variables:
+        arena, index = variable.arena
+        by_arena.setdefault(id(arena), (arena, []))[1].append(index)
+    for arena, indices in by_arena.values():
+        run: list[int] = []
+        for index in sorted(set(indices)):
+            if run and index != run[-1] + 1:
+                runs.append((arena, run))
+                run = []
+            run.append(index)
+        runs.append((arena, run))
+    return [Chunk(arena, indices) for arena, indices in runs]
+
+
+class ArenaGradients:
+    """Collects gradients straight into the gradient buffers of arenas.
+
+    The first contribution to a variable is written, the next are added: nothing needs zeroing.
+    """
+
+    __slots__ = ("views", "touched", "others")
+
+    def __init__(self, chunks: list[Chunk]) -> None:
+        self.views: dict[int, np.ndarray] = {}
+        for chunk in chunks:
+            for position, variable in enumerate(chunk.variables):
+                self.views[id(variable)] = chunk.part(chunk.gradients, position)
+        self.touched: set[int] = set()
+        self.others: dict[int, np.ndarray] = {}
+
+    def begin(self) -> None:
+        """Forget all gradients."""
+        self.touched.clear()
+        self.others.clear()
+
+    def target(self, variable: Any) -> np.ndarray | None:
+        """An array to write the first gradient of `variable` into, or None if there is one."""
+        key = id(variable)
+        if key in self.touched:
+            return None
+        view = self.views.get(key)
+        if view is None:
+            view = self.others[key] = np.empty_like(variable.array)
+        self.touched.add(key)
+        return view
+
+    def add(self, variable: Any, gradient: np.ndarray) -> None:
+        """Add to the gradient of `variable`. `gradient` is not kept and may be reused."""
+        view = self.target(variable)
+        if view is not None:
+            view[...] = gradient
+        else:
+            view = self.views.get(id(variable))
+            if view is None:
+                view = self.others[id(variable)]
+            view += gradient
+
+    def get(self, variable: Any) -> np.ndarray | None:
+        """The gradient of `variable`; None if nothing contributed to it."""
+        key = id(variable)
+        if key not in self.touched:
+            return None
+        view = self.views.get(key)
+        return self.others[key] if view is None else view

@@ -1,0 +1,745 @@
+"""The base layer: an operation with configuration and variables."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from minikeras.engine import dtype_policy as policies
+from minikeras.engine import dtypes, registry, tree
+from minikeras.engine.context import Run, state
+from minikeras.engine.input_spec import check_inputs
+from minikeras.engine.naming import name_scope
+from minikeras.engine.node import Node
+from minikeras.engine.operation import (
+    Operation,
+    any_symbolic,
+    as_input,
+    call_kernel,
+    infer_spec,
+    unknown_batch,
+)
+from minikeras.engine.rng import SeedGenerator
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable, standardize_shape, trainable_changed
+from minikeras.engine.weights import LayerWeights
+
+_CONTAINERS = (list, tuple, dict)
+
+
+class Layer(LayerWeights, Operation):
+    """The base class of all layers.
+
+    A user's layer defines `build(input_shape)` (make variables with `add_weight`) and
+    `call(inputs)` (compute with `minikeras.ops` and other layers). A built-in layer may define
+    `forward(ctx, *arrays)` and `backward(ctx, *douts)` instead of `call`.
+
+    Args:
+        activity_regularizer: Regularizer of the output, or None (default).
+        trainable: Boolean, default True.
+        dtype: Dtype name or policy. Defaults to the global policy.
+        autocast: Boolean, default True. Whether floating inputs are cast to the compute dtype.
+        name: String. Defaults to an automatic name.
+        input_shape, batch_shape, batch_size, input_dtype, input_tensor: Keyword arguments of the
+            first layer of a `Sequential` model.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> class Scale(minikeras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones")
+    ...     def call(self, inputs):
+    ...         return inputs * self.scale
+    >>> Scale()(np.ones((2, 3), "float32")).shape
+    (2, 3)
+    """
+
+    _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_call_masks"})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = Operation.__new__(cls, *args, **kwargs)
+        # In place before a constructor runs, so that attributes may be set before super().__init__
+        instance.__dict__.update(
+            _tracked={},
+            _trainable_variables=[],
+            _non_trainable_variables=[],
+            _own_metrics=[],
+            _seed_generators=[],
+            _loss_terms=[],
+            _trainable=True,
+            _losses_of_call=[],
+            built=False,
+        )
+        return instance
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        Operation.__init__(self, name=name)
+        self.activity_regularizer = registry.regularizers.get(activity_regularizer)
+        input_shape = kwargs.pop("input_shape", None)
+        batch_shape = kwargs.pop("batch_shape", None)
+        input_dim = kwargs.pop("input_dim", None)
+        batch_size = kwargs.pop("batch_size", None)
+        self._input_dtype_given = kwargs.pop("input_dtype", None)
+        kwargs.pop("input_tensor", None)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
+        if input_dim is not None and input_shape is None:
+            input_shape = (input_dim,)
+        if batch_shape is not None:
+            self._batch_input_shape = standardize_shape(batch_shape)
+        elif input_shape is not None:
+            if isinstance(input_shape, (int, np.integer)):
+                input_shape = (input_shape,)
+            self._batch_input_shape = (batch_size, *standardize_shape(input_shape))
+        self._dtype_policy = policies.get(dtype)
+        self.autocast = autocast
+        self._input_spec: Any = None
+        self.supports_masking = getattr(type(self), "supports_masking", False)
+        self._trainable = bool(trainable)
+
+    # Attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        tracked = self.__dict__.get("_tracked")
+        if tracked is not None and name not in self._no_track:
+            if isinstance(value, Variable):
+                self._track_variable(value)
+            elif isinstance(value, (Layer, SeedGenerator)) or _is_metric(value):
+                tracked[name] = None
+            elif isinstance(value, _CONTAINERS) and type(value) is not str:
+                tracked[name] = None
+            else:
+                tracked.pop(name, None)
+        property_ = getattr(type(self), name, None)
+        if isinstance(property_, property) and property_.fset is not None:
+            property_.fset(self, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        value = self.__dict__.get(name)
+        self._tracked.pop(name, None)
+        if isinstance(value, Variable):
+            for group in (self._trainable_variables, self._non_trainable_variables):
+                group[:] = [one for one in group if one is not value]
+        object.__delattr__(self, name)
+
+    def _track_variable(self, variable: Variable) -> None:
+        for group in (self._trainable_variables, self._non_trainable_variables):
+            if any(one is variable for one in group):
+                return
+        if variable.trainable:
+            self._trainable_variables.append(variable)
+        else:
+            self._non_trainable_variables.append(variable)
+
+    def _tracked_values(self, kind: Any) -> Iterator[Any]:
+        """Attributes of `kind` (a class or predicate), in the order they were set."""
+        seen: set[int] = set()
+
+        def walk(value: Any) -> Iterator[Any]:
+            if kind(value):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+            elif isinstance(value, dict):
+                for item in value.values():
+                    yield from walk(item)
+            elif isinstance(value, (list, tuple)):
+                for item in value:
+                    yield from walk(item)
+
+        for name in list(self._tracked):
+            yield from walk(self.__dict__.get(name))
+
+    @property
+    def _layers(self) -> list:
+        return list(self._tracked_values(lambda value: isinstance(value, Layer)))
+
+    @property
+    def _metrics(self) -> list:
+        return list(self._tracked_values(_is_metric))
+
+    def _flatten_layers(self, recursive: bool = True, include_self: bool = True) -> list:
+        found: list = [self] if include_self else []
+        seen = {id(self)}
+        pending = list(self._layers)
+        while pending:
+            layer = pending.pop(0)
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            found.append(layer)
+            if recursive:
+                pending = list(layer._layers) + pending
+        return found
+
+    # Dtypes
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The dtype policy."""
+        policy = self._dtype_policy
+        if isinstance(policy, policies.DTypePolicyMap):
+            return policy[self.path]
+        return policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        object.__setattr__(self, "_dtype_policy", policies.get(value))
+
+    @property
+    def dtype(self) -> str:
+        """Alias of `variable_dtype`."""
+        return self.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype in which the layer keeps its variables."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that floating inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: there are no quantized layers."""
+        return None
+
+    def quantize(self, mode: Any = None, **_: Any) -> None:
+        """Not available.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be quantized: minikeras has no quantized layers."
+        )
+
+    # Shape checks
+
+    @property
+    def input_spec(self) -> Any:
+        """`InputSpec`, or a structure of them, that inputs are checked against."""
+        return self._input_spec
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        object.__setattr__(self, "_input_spec", value)
+
+    # Building
+
+    def build(self, *shapes: Any, **named_shapes: Any) -> None:
+        """Make the variables, from the shapes of the inputs. Override it."""
+        self.built = True
+
+    build._is_default = True  # type: ignore[attr-defined]
+
+    def get_build_config(self) -> dict | None:
+        """What `build_from_config` needs: the shapes the layer was built with."""
+        shapes = self.__dict__.get("_build_shapes")
+        if shapes is None:
+            return None
+        if len(shapes) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": dict(shapes)}
+
+    def build_from_config(self, config: dict) -> None:
+        """Build with the shapes in `config`."""
+        if not config:
+            return
+        if "input_shape" in config:
+            self.build_with({"input_shape": _as_shape(config["input_shape"])}, single=True)
+        elif "shapes_dict" in config:
+            self.build_with(
+                {key: _as_shape(value) for key, value in config["shapes_dict"].items()}
+            )
+
+    def build_with(self, shapes: dict, single: bool = False) -> None:
+        """Build, from shapes by argument name (`inputs_shape`, ...), unless it is built."""
+        if self.built:
+            return
+        with name_scope(self.name, caller=self):
+            names = _build_parameters(type(self))
+            values = list(shapes.values())
+            self.__dict__["_build_shapes"] = dict(shapes)
+            if getattr(type(self).build, "_is_default", False):
+                self.build(*values[:1])
+            elif len(names) == 1 or single:
+                self.build(values[0])
+            elif all(name in shapes for name in names):
+                self.build(**{name: shapes[name] for name in names})
+            else:
+                self.build(*values[: len(names) or None])
+            self.__dict__["built"] = True
+        self._post_build()
+
+    def _post_build(self) -> None:
+        """Hook after building."""
+
+    def _maybe_build(self, args: tuple, kwargs: dict) -> None:
+        shapes: dict[str, Any] = {}
+        names = _call_parameters(type(self))
+        for position, argument in enumerate(args):
+            shape = _shape_of(argument)
+            if shape is not None:
+                name = names[position] if position < len(names) else f"args_{position}"
+                shapes[f"{name}_shape"] = shape
+        for name, argument in kwargs.items():
+            if name in ("mask", "training") or name.endswith("_mask"):
+                continue
+            shape = _shape_of(argument)
+            if shape is not None:
+                shapes[f"{name}_shape"] = shape
+        if not shapes:
+            shapes = {"input_shape": None}
+        self.build_with(shapes)
+
+    # Calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        float_dtype = self._cast_dtype()
+        args = tuple(_convert(argument, float_dtype) for argument in args)
+        if kwargs:
+            kwargs = {key: _convert(value, float_dtype) for key, value in kwargs.items()}
+        if self._input_spec is not None and args:
+            check_inputs(self._input_spec, args[0], self.name)
+        elif not args and self._input_spec is not None and kwargs:
+            first = kwargs.get(_first_call_parameter(type(self)))
+            if first is not None:
+                check_inputs(self._input_spec, first, self.name)
+        if any_symbolic(args) or kwargs and any_symbolic(kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        if not self.built:
+            self._maybe_build(args, kwargs)
+            if self._input_spec is not None and args:
+                check_inputs(self._input_spec, args[0], self.name)
+        return self._call_in_run(args, kwargs)
+
+    def _cast_dtype(self) -> np.dtype | None:
+        if not self.autocast:
+            return None
+        policy = self._dtype_policy
+        if isinstance(policy, policies.DTypePolicyMap):
+            policy = self.dtype_policy
+        return policy.compute_array_dtype
+
+    def _call_in_run(self, args: tuple, kwargs: dict) -> Any:
+        """The body of a call on tensors: training flag, masks, activity regularizer."""
+        outer = state.run
+        explicit = kwargs.get("training")
+        takes_training = _accepts(type(self), "training")
+        if "training" in kwargs and (explicit is None or not takes_training):
+            kwargs = {key: value for key, value in kwargs.items() if key != "training"}
+        training = explicit
+        if training is None:
+            training = outer.training if outer is not None else None
+            if training is None and takes_training:
+                training = _default_of(type(self), "training")
+        if takes_training and training is not None and not self._runs_kernel():
+            kwargs = {**kwargs, "training": bool(training)}
+        elif self._runs_kernel():
+            kwargs.pop("training", None)
+        if training is not None:
+            training = bool(training)
+        previous_masks = self._gather_masks(args, kwargs)
+        run = outer
+        if outer is None or outer.training is not training:
+            run = Run(training)
+            if outer is not None:
+                run.recording, run.sink, run.losses = outer.recording, outer.sink, outer.losses
+        if outer is None:
+            self._clear_losses()
+        state.run = run
+        try:
+            with name_scope(self.name, caller=self):
+                outputs = self.call(*args, **kwargs)
+        finally:
+            state.run = outer
+        if self.activity_regularizer is not None:
+            self._regularize_activity(outputs)
+        if previous_masks is not None:
+            self._set_masks(args, outputs, previous_masks)
+        elif self._makes_masks():
+            self._set_masks(args, outputs, None)
+        return outputs
+
+    def _runs_kernel(self) -> bool:
+        return not self.composite
+
+    def call_own_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        # Reached by `super().call(x, training=...)` in a subclass of a kernel layer too.
+        training = kwargs.pop("training", None)
+        leaves: list = []
+        for argument in args:
+            if isinstance(argument, (list, tuple, dict)):
+                tree._flatten(argument, leaves)
+            else:
+                leaves.append(argument)
+        first = kwargs.pop(_first_forward_parameter(type(self)), None)
+        if first is not None:
+            leaves[:0] = tree.flatten(first)
+        for key, value in kwargs.items():
+            if isinstance(value, (Tensor, Variable)):
+                kwargs[key] = value.array
+        if training is None or (state.run is not None and state.run.training == training):
+            return call_kernel(self, leaves, kwargs)
+        outer = state.run
+        state.run = Run(bool(training))
+        if outer is not None:
+            state.run.recording, state.run.sink = outer.recording, outer.sink
+            state.run.losses = outer.losses
+        try:
+            return call_kernel(self, leaves, kwargs)
+        finally:
+            state.run = outer
+
+    def _regularize_activity(self, outputs: Any) -> None:
+        for output in tree.flatten(outputs):
+            if isinstance(output, Tensor):
+                size = output.shape[0] if output.shape else 1
+                self.add_loss(self.activity_regularizer(output) / size)
+
+    # Masks
+
+    def _makes_masks(self) -> bool:
+        return type(self).compute_mask is not Layer.compute_mask
+
+    def _gather_masks(self, args: tuple, kwargs: dict) -> Any:
+        """Masks of the first argument (None if there are none); passed to `call` where it asks."""
+        masks = None
+        names = _call_parameters(type(self))
+        for position, argument in enumerate(args):
+            mask = _masks_of(argument)
+            if mask is None:
+                continue
+            if position == 0:
+                masks = mask
+            name = names[position] if position < len(names) else None
+            key = "mask" if position == 0 else f"{name}_mask"
+            if _accepts(type(self), key) and kwargs.get(key) is None:
+                kwargs[key] = mask
+        for name in list(kwargs):
+            mask = _masks_of(kwargs[name])
+            if mask is not None and not name.endswith("mask"):
+                first = name == _first_call_parameter(type(self))
+                if first:
+                    masks = mask
+                key = "mask" if first else f"{name}_mask"
+                if _accepts(type(self), key) and kwargs.get(key) is None:
+                    kwargs[key] = mask
+        if masks is None and kwargs.get("mask") is not None:
+            masks = kwargs["mask"]
+        return masks
+
+    def _set_masks(self, args: tuple, outputs: Any, masks: Any) -> None:
+        inputs = args[0] if len(args) == 1 else list(args)
+        if len(args) > 1 and not self._makes_masks():
+            inputs = args[0]
+        produced = self.compute_mask(inputs, masks)
+        if produced is None:
+            return
+        leaves = tree.flatten(outputs)
+        found = tree.flatten(produced)
+        if len(found) == 1 and len(leaves) > 1:
+            found = found + [None] * (len(leaves) - 1)
+        for leaf, mask in zip(leaves, found):
+            if isinstance(leaf, (Tensor, KerasTensor)) and mask is not None:
+                if getattr(leaf, "_keras_mask", None) is None:
+                    leaf._keras_mask = mask
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output; by default the one of the input, if masks are supported."""
+        return previous_mask if self.supports_masking else None
+
+    # Symbolic calls
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.built:
+            self._maybe_build(args, kwargs)
+            if self._input_spec is not None and args:
+                check_inputs(self._input_spec, args[0], self.name)
+        masks = self._gather_masks(args, call_options := dict(kwargs))
+        with name_scope(self.name, caller=self):
+            outputs = self.compute_output_spec(*args, **call_options)
+        Node(self, args, kwargs, outputs)
+        if masks is not None or self._makes_masks():
+            self._set_masks(args, outputs, masks)
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs as `KerasTensor`s, from symbolic inputs."""
+        if type(self).compute_output_shape is not Layer.compute_output_shape:
+            kwargs.pop("training", None)
+            shapes = [_shape_of(argument) for argument in args]
+            shapes += [
+                _shape_of(value)
+                for key, value in kwargs.items()
+                if not key.endswith("mask") and _shape_of(value) is not None
+            ]
+            result = self.compute_output_shape(
+                *[shape for shape in shapes if shape is not None][
+                    : _count_parameters(type(self).compute_output_shape)
+                ]
+            )
+            return _spec_of_shapes(result, self.compute_dtype)
+        return self._infer_output_spec(args, kwargs)
+
+    def _infer_output_spec(self, args: tuple, kwargs: dict) -> Any:
+        return infer_spec(lambda *a, **k: self._call_in_run(a, k), args, kwargs, self)
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the output, from the shape of the input (a tuple with None allowed)."""
+        with_shape = self.compute_output_spec(
+            *(_spec_of_shapes(shape, self.compute_dtype) for shape in args),
+            **{
+                key.removesuffix("_shape"): _spec_of_shapes(shape, self.compute_dtype)
+                for key, shape in kwargs.items()
+            },
+        )
+        return tree.map_structure(lambda tensor: tensor.shape, with_shape)
+
+    # Losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to the loss of the model; use it inside `call`."""
+        if state.inferring:
+            return
+        for one in tree.flatten(loss):
+            if callable(one) and not isinstance(one, (Tensor, Variable)):
+                one = one()
+            self._loss_terms.append(one)
+            if state.run is not None:
+                state.run.losses.append(one)
+
+    def _clear_losses(self) -> None:
+        self._loss_terms.clear()
+        for layer in self._flatten_layers(include_self=False):
+            layer._loss_terms.clear()
+
+    @property
+    def losses(self) -> list:
+        """Scalars added by `add_loss`, activity regularizers and weight regularizers."""
+        losses: list = []
+        for layer in self._flatten_layers():
+            losses.extend(layer._loss_terms)
+        for variable in self.trainable_weights:
+            if variable.regularizer is not None:
+                losses.append(variable.regularizer(variable))
+        return losses
+
+    # Trainable
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer's variables train."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self.__dict__["_trainable"] = value
+        for variable in self._trainable_variables:
+            variable.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+        trainable_changed()
+
+    def has_trainable_variables(self) -> bool:
+        return any(variable.trainable for variable in self.trainable_variables)
+
+    # Configuration
+
+    def get_config(self) -> dict:
+        """The configuration; `from_config` makes the same layer of it."""
+        base = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_config(self._dtype_policy),
+        }
+        if self.activity_regularizer is not None:
+            from minikeras.engine import serialization
+
+            base["activity_regularizer"] = serialization.serialize(self.activity_regularizer)
+        if type(self).get_config is not Layer.get_config or type(self) is Layer:
+            return base
+        return {**base, **Operation.get_config(self)}
+
+    @property
+    def path(self) -> str:
+        """The path of the layer: the scopes it was built in, and its name."""
+        return self.__dict__.get("_path", self.name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def dtype_config(policy: Any) -> Any:
+    """The policy as saved configs hold it."""
+    from minikeras.engine import serialization
+
+    return serialization.serialize(policy)
+
+
+def _is_metric(value: Any) -> bool:
+    return hasattr(value, "update_state") and hasattr(value, "reset_state")
+
+
+def _convert(argument: Any, float_dtype: np.dtype | None) -> Any:
+    if type(argument) is Tensor or isinstance(argument, np.ndarray):
+        return as_input(argument, float_dtype)
+    if isinstance(argument, KerasTensor):
+        return argument
+    if isinstance(argument, (list, tuple, dict)):
+        return tree.map_structure(lambda leaf: as_input(leaf, float_dtype), argument)
+    return as_input(argument, float_dtype)
+
+
+def _shape_of(argument: Any) -> Any:
+    """The shape of a tensor, or the structure of shapes of a structure; None for anything else."""
+    if isinstance(argument, (Tensor, KerasTensor, Variable)):
+        return unknown_batch(tuple(argument.shape))
+    if isinstance(argument, dict):
+        shapes = {key: _shape_of(value) for key, value in argument.items()}
+        return shapes if any(value is not None for value in shapes.values()) else None
+    if isinstance(argument, (list, tuple)):
+        found = [_shape_of(value) for value in argument]
+        if not found or all(value is None for value in found):
+            return None
+        return found
+    return None
+
+
+def _as_shape(config: Any) -> Any:
+    """Lists that came from JSON as shapes again."""
+    if isinstance(config, dict):
+        return {key: _as_shape(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        if all(value is None or isinstance(value, int) for value in config):
+            return tuple(config)
+        return [_as_shape(value) for value in config]
+    return config
+
+
+def _spec_of_shapes(shapes: Any, dtype: str) -> Any:
+    if shapes is None:
+        return None
+    if isinstance(shapes, dict):
+        return {key: _spec_of_shapes(value, dtype) for key, value in shapes.items()}
+    if isinstance(shapes, (list, tuple)):
+        if all(size is None or isinstance(size, (int, np.integer)) for size in shapes):
+            return KerasTensor(tuple(shapes), dtype=dtype)
+        return type(shapes)(_spec_of_shapes(value, dtype) for value in shapes)
+    return KerasTensor(tuple(shapes), dtype=dtype)
+
+
+def _masks_of(argument: Any) -> Any:
+    if isinstance(argument, (Tensor, KerasTensor)):
+        return argument._keras_mask
+    if isinstance(argument, (list, tuple)):
+        masks = [_masks_of(value) for value in argument]
+        return masks if any(mask is not None for mask in masks) else None
+    return None
+
+
+# Signatures, looked at once a class
+
+_signatures: dict[tuple, Any] = {}
+
+
+def _signature(function: Callable) -> inspect.Signature:
+    key = (function,)
+    found = _signatures.get(key)
+    if found is None:
+        found = _signatures[key] = inspect.signature(function)
+    return found
+
+
+def _call_function(cls: type) -> Callable:
+    """`call` of a composite class, `forward` of a kernel class."""
+    return cls.forward if not cls.composite else cls.call  # type: ignore[attr-defined]
+
+
+_PARAMETERS: dict[type, tuple] = {}
+
+
+def _parameters_of(cls: type) -> tuple:
+    found = _PARAMETERS.get(cls)
+    if found is None:
+        parameters = list(_signature(_call_function(cls)).parameters.values())
+        parameters = parameters[1:] if cls.composite else parameters[2:]  # type: ignore[attr-defined]
+        names = [
+            one.name
+            for one in parameters
+            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        ]
+        defaults = {
+            one.name: one.default for one in parameters if one.default is not one.empty
+        }
+        accepted = {one.name for one in parameters if one.kind is not one.VAR_POSITIONAL}
+        _PARAMETERS[cls] = found = (names, defaults, accepted)
+    return found
+
+
+def _call_parameters(cls: type) -> list:
+    return _parameters_of(cls)[0]
+
+
+def _first_call_parameter(cls: type) -> str | None:
+    names = _parameters_of(cls)[0]
+    return names[0] if names else None
+
+
+def _first_forward_parameter(cls: type) -> str | None:
+    return "inputs"
+
+
+def _accepts(cls: type, name: str) -> bool:
+    if name == "training" and not cls.composite:  # type: ignore[attr-defined]
+        return True
+    return name in _parameters_of(cls)[2]
+
+
+def _default_of(cls: type, name: str) -> Any:
+    return _parameters_of(cls)[1].get(name)
+
+
+def _build_parameters(cls: type) -> list:
+    parameters = list(_signature(cls.build).parameters.values())[1:]  # type: ignore[attr-defined]
+    return [
+        one.name
+        for one in parameters
+        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+
+
+def _count_parameters(function: Callable) -> int:
+    parameters = list(_signature(function).parameters.values())[1:]
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return 10**6
+    return len(parameters)

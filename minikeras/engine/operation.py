@@ -1,0 +1,429 @@
+"""Operations: the unit of computation, forward and backward side by side.
+
+There are exactly two ways to get a backward, one per class:
+
+- a *kernel* class defines `forward(ctx, *arrays, **options)` and `backward(ctx, *douts)`;
+- a *composite* class defines `call(...)` in terms of other operations.
+
+A subclass that overrides `call` and uses `super().call(x)` on a kernel class reaches that kernel's
+own forward and backward.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import dtypes, tree
+from minikeras.engine.context import INFERENCE, Context, state
+from minikeras.engine.naming import auto_name
+from minikeras.engine.node import Node
+from minikeras.engine.recording import Paused
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable
+
+
+def as_input(x: Any, float_dtype: np.dtype | None = None) -> Any:
+    """`x` as a tensor if it is array-like, with floats cast to `float_dtype`.
+
+    Structures, strings, numbers and None pass through.
+    """
+    if isinstance(x, Tensor):
+        if float_dtype is not None and x.array.dtype != float_dtype and x.array.dtype.kind == "f":
+            return cast_tensor(x, float_dtype)
+        return x
+    if isinstance(x, KerasTensor):
+        return x
+    if isinstance(x, np.ndarray) or hasattr(x, "__array__"):
+        array = x.array if isinstance(x, Variable) else np.asarray(x)
+        if isinstance(x, Variable) and state.recording is not None:
+            return as_input(x.value, float_dtype)
+        if float_dtype is not None and array.dtype != float_dtype and array.dtype.kind == "f":
+            array = array.astype(float_dtype)
+        return Tensor(array)
+    return x
+
+
+def call_kernel(operation: Any, leaves: list, options: dict, nested: Any = None) -> Any:
+    """Run the forward of a kernel class on `leaves`; record it if a recording follows one.
+
+    Args:
+        operation: Object with `forward` and `backward`.
+        leaves: Flat inputs: tensors, variables, arrays; anything else is passed through.
+        options: Keyword arguments of `forward`.
+    """
+    recording = state.recording
+    arrays: list = []
+    slots: list = []
+    tracked = False
+    for leaf in leaves:
+        slot = None
+        if type(leaf) is Tensor:
+            arrays.append(leaf.array)
+            if recording is not None and leaf.recording is recording:
+                slot = leaf.slot
+                tracked = True
+        elif isinstance(leaf, Variable):
+            arrays.append(leaf.array)
+            if recording is not None and leaf.trainable:
+                slot = recording.slot_of_variable(leaf)
+                tracked = True
+        else:
+            arrays.append(leaf)
+        slots.append(slot)
+    run = state.run or INFERENCE
+    if recording is None:
+        context = Context(run)
+        return wrap(operation.forward(context, *arrays, **options))
+    record = tracked or operation.has_trainable_variables()
+    context = Context(run, record, [slot is not None for slot in slots] if record else ())
+    result = operation.forward(context, *arrays, **options)
+    if not record:
+        return wrap(result)
+    if isinstance(result, (tuple, list)):
+        outputs = [None if array is None else recording.track(array) for array in result]
+        recording.add(
+            operation.backward,
+            context,
+            slots,
+            [recording.new_slot() if out is None else out.slot for out in outputs],
+        )
+        return type(result)(outputs)
+    output = recording.track(result)
+    recording.add(operation.backward, context, slots, (output.slot,))
+    return output
+
+
+def wrap(result: Any) -> Any:
+    """Arrays, alone or in a flat tuple or list, as tensors."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(None if array is None else Tensor(array) for array in result)
+    return Tensor(result)
+
+
+class Operation:
+    """Something that computes outputs from inputs, and carries gradients back.
+
+    Args:
+        name: String. Defaults to an automatic name from the class.
+    """
+
+    composite = True
+    _init_args: tuple = ((), {})
+    _inbound_nodes: list
+    _outbound_nodes: list
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = object.__new__(cls)
+        instance._init_args = (args, kwargs)
+        return instance
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(
+                f"Argument `name` must be a string and must not contain '/'. Received: name={name!r}"
+                f" (of type {type(name)})"
+            )
+        self._name = name
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in cls.__mro__:
+            if "call" in base.__dict__ and not getattr(base.call, "_calls_kernel", False):
+                cls.composite = True
+                break
+            if "forward" in base.__dict__:
+                cls.composite = False
+                break
+
+    @property
+    def name(self) -> str:
+        """The name; made up when first asked for."""
+        if self._name is None:
+            self._name = auto_name(type(self).__name__)
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    # What a class defines
+
+    def forward(self, ctx: Context, *arrays: Any, **options: Any) -> Any:
+        """Compute an array (or a tuple of arrays) from arrays. Kernel classes define it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `forward`.")
+
+    def backward(self, ctx: Context, *douts: Any) -> Any:
+        """Gradients of the array inputs, in order, from those of the outputs."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no gradient. Do not use it between a loss and a trainable"
+            " variable, or stop the gradient before it with `ops.stop_gradient`."
+        )
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute from tensors. Composite classes define it."""
+        if self.composite:
+            raise NotImplementedError(
+                f"{type(self).__name__} must define `call(self, ...)` (or `forward` and `backward`)."
+            )
+        return self.call_own_kernel(*args, **kwargs)
+
+    call._calls_kernel = True  # type: ignore[attr-defined]
+
+    def call_own_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward`, recorded where a recording is open."""
+        leaves: list = []
+        for argument in args:
+            if isinstance(argument, (list, tuple, dict)):
+                tree._flatten(argument, leaves)
+            else:
+                leaves.append(argument)
+        for key, value in kwargs.items():
+            if isinstance(value, (Tensor, Variable)):
+                kwargs[key] = value.array
+        return call_kernel(self, leaves, kwargs)
+
+    def has_trainable_variables(self) -> bool:
+        """Whether a backward is needed for the sake of the operation's own variables."""
+        return False
+
+    # Use
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any_symbolic(args) or kwargs and any_symbolic(kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a node to the graph that the symbolic inputs belong to."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs as `KerasTensor`s, from symbolic inputs."""
+        return infer_spec(self.call, args, kwargs, self)
+
+    # Configuration
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, as they were given.
+
+        Raises:
+            NotImplementedError: if an argument cannot be written down; define `get_config` then.
+        """
+        config = {"name": self.name} if "name" in _parameters(type(self)) else {}
+        try:
+            bound = inspect.signature(type(self).__init__).bind(self, *self._init_args[0], **self._init_args[1])
+        except TypeError as error:
+            raise NotImplementedError(
+                f"Class {type(self).__name__} must override `get_config()`, because its constructor"
+                " arguments could not be recorded."
+            ) from error
+        for key, value in list(bound.arguments.items())[1:]:
+            kind = bound.signature.parameters[key].kind
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                config.update(value)
+            elif kind is inspect.Parameter.VAR_POSITIONAL:
+                if value:
+                    raise NotImplementedError(
+                        f"Class {type(self).__name__} takes `*{key}`: define `get_config()`."
+                    )
+            else:
+                config[key] = value
+        for value in tree.flatten(config):
+            if not _is_plain(value):
+                raise NotImplementedError(
+                    f"Class {type(self).__name__} was created with arguments that cannot be written"
+                    f" to a config ({value!r}). Override `get_config()` (and `from_config()`), e.g.\n\n"
+                    "    def get_config(self):\n"
+                    "        return {**super().get_config(), 'my_argument': self.my_argument}\n"
+                )
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """The operation that `config` describes."""
+        config = dict(config)
+        if isinstance(config.get("dtype"), dict):
+            from minikeras.engine import dtype_policy
+
+            config["dtype"] = dtype_policy.get(config["dtype"])
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise TypeError(
+                f"Could not make a {cls.__name__} from config={config}. {error}. Does its constructor"
+                " take all that `get_config()` returns?"
+            ) from error
+
+    # Symbolic connections
+
+    def _nodes(self, kind: str) -> list:
+        try:
+            return self.__dict__[kind]
+        except KeyError:
+            nodes: list = []
+            object.__setattr__(self, kind, nodes)
+            return nodes
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_inbound_nodes", "_outbound_nodes"):
+            return self._nodes(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input(s), of an operation that was called symbolically once."""
+        return self._of_only_node("arguments_inputs")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output(s), of an operation that was called symbolically once."""
+        return self._of_only_node("outputs_structure")
+
+    def _of_only_node(self, attribute: str) -> Any:
+        nodes = self._inbound_nodes
+        what = "input" if "input" in attribute else "output"
+        if not nodes:
+            raise AttributeError(f"The {type(self).__name__} {self.name!r} has never been called and thus has no defined {what}.")
+        if len({id(node) for node in nodes}) > 1:
+            values = [tree.flatten(getattr(node, attribute)) for node in nodes]
+            if any([id(x) for x in value] != [id(x) for x in values[0]] for value in values):
+                raise AttributeError(
+                    f"The {type(self).__name__} {self.name!r} has multiple {what}s: it was called"
+                    f" {len(nodes)} times. The attribute `{what}` is ambiguous."
+                )
+        return getattr(nodes[0], attribute)
+
+    def __repr__(self) -> str:
+        return f"<Operation name={self.name}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return (_new_instance, (type(self),), self.__getstate__())
+
+    def __getstate__(self) -> Any:
+        return self.__dict__.copy()
+
+
+def _new_instance(cls: type) -> Any:
+    return cls.__new__(cls)
+
+
+def _parameters(cls: type) -> Any:
+    return inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool, np.generic)) or hasattr(
+        value, "get_config"
+    ) or isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)) or value is Ellipsis or isinstance(value, slice)
+
+
+def any_symbolic(structure: Any) -> bool:
+    """Whether a `KerasTensor` is among the leaves of `structure`."""
+    if isinstance(structure, KerasTensor):
+        return True
+    if isinstance(structure, (list, tuple)):
+        for item in structure:
+            kind = type(item)
+            if kind is Tensor or kind is np.ndarray:
+                continue
+            if kind is KerasTensor or any_symbolic(item):
+                return True
+        return False
+    if isinstance(structure, dict):
+        return any(any_symbolic(item) for item in structure.values())
+    return False
+
+
+def cast_tensor(x: Tensor, dtype: np.dtype) -> Tensor:
+    """A tensor in another dtype; recorded."""
+    return call_kernel(CAST, [x], {"dtype": dtype})
+
+
+class Cast(Operation):
+    """Convert to another dtype."""
+
+    def forward(self, ctx: Context, x: Any, dtype: Any = None) -> Any:
+        ctx.source = x.dtype  # type: ignore[attr-defined]
+        return x.astype(dtype, copy=False)
+
+    def backward(self, ctx: Context, dy: Any) -> Any:
+        if ctx.source.kind not in "fc":  # type: ignore[attr-defined]
+            return None
+        return dy.astype(ctx.source, copy=False)  # type: ignore[attr-defined]
+
+
+CAST = Cast()
+
+
+# Shapes without values: evaluate twice, with different sizes for what is unknown
+
+_FIRST, _SECOND = (2, 37), (3, 41)
+
+
+def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) -> Any:
+    """The outputs of `function` as `KerasTensor`s, found by evaluating it on made-up values.
+
+    Sizes that are None are tried with two values each; what differs in the outputs is None.
+    """
+    unknown = any(
+        None in leaf.shape
+        for leaf in tree.flatten([list(args), dict(kwargs)])
+        if isinstance(leaf, KerasTensor)
+    )
+    first = _evaluate(function, args, kwargs, _FIRST, operation)
+    second = _evaluate(function, args, kwargs, _SECOND, operation) if unknown else first
+
+    def spec(a: Any, b: Any) -> Any:
+        if a is None:
+            return None
+        if not hasattr(a, "shape"):
+            a, b = np.asarray(a), np.asarray(b)
+        if len(a.shape) != len(b.shape):
+            raise ValueError("The number of axes of an output depends on sizes that are unknown.")
+        shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape))
+        return KerasTensor(shape, dtype=dtypes.standardize_dtype(a.dtype))
+
+    return tree.map_structure(spec, first, second)
+
+
+def _evaluate(function: Any, args: tuple, kwargs: dict, fill: tuple, operation: Any) -> Any:
+    def concrete(leaf: Any) -> Any:
+        if not isinstance(leaf, KerasTensor):
+            return leaf
+        shape = tuple(
+            (fill[0] if axis == 0 else fill[1]) if size is None else size
+            for axis, size in enumerate(leaf.shape)
+        )
+        dtype = dtypes.numpy_dtype(leaf.dtype)
+        if dtype.kind == "O":
+            array = np.full(shape, "", dtype=object)
+        else:
+            array = np.ones(shape, dtype) if dtype.kind in "fc" else np.zeros(shape, dtype)
+        tensor = Tensor(array)
+        if leaf._keras_mask is not None:
+            tensor._keras_mask = Tensor(np.ones(shape[: leaf._keras_mask.ndim], dtype=bool))
+        return tensor
+
+    before = state.inferring
+    state.inferring = True
+    try:
+        with Paused(training=None), np.errstate(all="ignore"):
+            return function(
+                *tree.map_structure(concrete, tuple(args)),
+                **tree.map_structure(concrete, dict(kwargs)),
+            )
+    finally:
+        state.inferring = before
+
+
+def unknown_batch(shape: tuple) -> tuple:
+    """`shape` with a made-up batch size taken back to None (while shapes are inferred)."""
+    if state.inferring and shape and shape[0] in (_FIRST[0], _SECOND[0]):
+        shape = (None, *shape[1:])
+        return tuple(None if size in (_FIRST[1], _SECOND[1]) else size for size in shape)
+    return shape

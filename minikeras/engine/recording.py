@@ -1,0 +1,137 @@
+"""Recording: what a user's `call` does, as a one-shot graph that can be walked back."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from minikeras.engine.context import Run, state
+from minikeras.engine.symbolic import Tensor
+
+
+def walk_back(calls: list, gradients: list) -> None:
+    """Carry gradients from the outputs of `calls` to their inputs.
+
+    Args:
+        calls: In order of execution: tuples (backward, context, input slots, output slots). An
+            input slot of None wants no gradient. Emptied as it goes, so memory is freed.
+        gradients: One entry per slot: an array, or None. Filled in.
+
+    Sums are made in place only in arrays that this walk made itself.
+    """
+    owned: set[int] = set()
+    while calls:
+        backward, context, inputs, outputs = calls.pop()
+        if len(outputs) == 1:
+            dout = gradients[outputs[0]]
+            if dout is None:
+                continue
+            gradients[outputs[0]] = None
+            results = backward(context, dout)
+        else:
+            douts = [gradients[slot] for slot in outputs]
+            if all(dout is None for dout in douts):
+                continue
+            for slot in outputs:
+                gradients[slot] = None
+            results = backward(context, *douts)
+        if type(results) is not tuple and type(results) is not list:
+            results = (results,)
+        for slot, gradient in zip(inputs, results):
+            if slot is None or gradient is None:
+                continue
+            before = gradients[slot]
+            if before is None:
+                gradients[slot] = gradient
+            elif slot in owned:
+                before += gradient
+            else:
+                gradients[slot] = before + gradient
+                owned.add(slot)
+
+
+class Recording:
+    """Follows the operations on tracked tensors and on trainable variables.
+
+    Use as a context manager. Recordings nest; operations go to the innermost.
+
+    Args:
+        run: The run whose sink collects the gradients of variables.
+    """
+
+    __slots__ = ("run", "calls", "count", "variables", "open", "_outer", "keep")
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.calls: list = []
+        self.count = 0
+        self.variables: dict[int, tuple[Any, int]] = {}
+        self.open = False
+
+    def __enter__(self) -> "Recording":
+        self._outer = (state.recording, state.run)
+        state.recording, state.run = self, self.run
+        self.open = True
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.open = False
+        state.recording, state.run = self._outer
+
+    def new_slot(self) -> int:
+        """A slot for one more tensor."""
+        self.count += 1
+        return self.count - 1
+
+    def track(self, array: np.ndarray) -> Tensor:
+        """`array` as a tensor whose gradient is wanted."""
+        return Tensor(array, self, self.new_slot())
+
+    def slot_of_variable(self, variable: Any) -> int:
+        """The slot of a variable used as an operand."""
+        entry = self.variables.get(id(variable))
+        if entry is None:
+            entry = self.variables[id(variable)] = (variable, self.new_slot())
+        return entry[1]
+
+    def add(
+        self,
+        backward: Callable,
+        context: Any,
+        inputs: Sequence[int | None],
+        outputs: Sequence[int],
+    ) -> None:
+        """Append a call."""
+        self.calls.append((backward, context, inputs, outputs))
+
+    def reverse(self, seeds: Sequence[tuple[int, Any]], keep: bool = False) -> list:
+        """Walk back from the slots in `seeds` (pairs of slot and gradient).
+
+        Gradients of variables go to the run's sink. Returns the gradients by slot.
+        """
+        gradients: list = [None] * self.count
+        for slot, gradient in seeds:
+            before = gradients[slot]
+            gradients[slot] = gradient if before is None else before + gradient
+        calls = list(self.calls) if keep else self.calls
+        walk_back(calls, gradients)
+        for variable, slot in self.variables.values():
+            gradient = gradients[slot]
+            if gradient is not None and variable.trainable:
+                self.run.sink.add(variable, gradient)
+        return gradients
+
+
+class Paused:
+    """Operations inside are not recorded."""
+
+    def __init__(self, training: bool | None = None) -> None:
+        self.run = Run(training=training)
+
+    def __enter__(self) -> None:
+        self._outer = (state.recording, state.run)
+        state.recording, state.run = None, self.run
+
+    def __exit__(self, *_: Any) -> None:
+        state.recording, state.run = self._outer

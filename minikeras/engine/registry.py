@@ -1,0 +1,276 @@
+"""Names to objects, one registry a kind.
+
+A class or function is registered where it is defined, with its aliases. `get` then accepts a
+string, an object, a class, a callable or a config dict, as Keras does; an unknown name gets an
+error that lists near matches.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import threading
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
+
+_global_custom_objects: dict[str, Any] = {}
+_global_custom_names: dict[Any, str] = {}
+_local = threading.local()
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The dictionary of objects that users registered by name; it may be changed in place."""
+    return _global_custom_objects
+
+
+def custom_object(name: str) -> Any:
+    """The user's object of that name (innermost `CustomObjectScope` first), or None."""
+    for scope in reversed(getattr(_local, "scopes", ())):
+        if name in scope:
+            return scope[name]
+    return _global_custom_objects.get(name)
+
+
+def scoped_custom_objects() -> dict[str, Any]:
+    """All objects of the open `CustomObjectScope`s, the innermost winning."""
+    merged: dict[str, Any] = {}
+    for scope in getattr(_local, "scopes", ()):
+        merged.update(scope)
+    return merged
+
+
+class CustomObjectScope:
+    """Make objects known by name inside a `with` block.
+
+    Args:
+        custom_objects: dict of names to classes or functions.
+    """
+
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = dict(custom_objects or {})
+
+    def __enter__(self) -> "CustomObjectScope":
+        if not hasattr(_local, "scopes"):
+            _local.scopes = []
+        _local.scopes.append(self.custom_objects)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _local.scopes.pop()
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+    """Decorator: let saved files name this class or function as `package>name`.
+
+    Args:
+        package: String. Where the object belongs. Defaults to `"Custom"`.
+        name: String. Defaults to the name of the class or function.
+
+    Raises:
+        ValueError: if a class without `get_config` is registered.
+    """
+
+    def decorator(obj: Any) -> Any:
+        registered = f"{package}>{name if name is not None else obj.__name__}"
+        if inspect.isclass(obj) and not hasattr(obj, "get_config"):
+            raise ValueError(
+                f"Class {obj.__name__} cannot be registered: it has no `get_config()` method."
+            )
+        _global_custom_objects[registered] = obj
+        _global_custom_names[obj] = registered
+        return obj
+
+    return decorator
+
+
+def get_registered_name(obj: Any) -> str:
+    """`package>name` of a registered object, else its own name."""
+    try:
+        if obj in _global_custom_names:
+            return _global_custom_names[obj]
+    except TypeError:
+        pass
+    return obj.__name__
+
+
+def get_registered_object(
+    name: str, custom_objects: dict | None = None, module_objects: dict | None = None
+) -> Any:
+    """The object that was registered under `name`, or None."""
+    found = custom_object(name)
+    if found is None and custom_objects:
+        found = custom_objects.get(name)
+    if found is None and module_objects:
+        found = module_objects.get(name)
+    return found
+
+
+class Registry:
+    """The names of one kind of object.
+
+    Args:
+        kind: What error messages call it, such as `"optimizer"`.
+        public: Public Keras module that saved configs name, such as `"keras.optimizers"`.
+        package: Module of this package whose import registers everything.
+        base: Optional predicate that tells an instance that `get` passes through.
+    """
+
+    def __init__(self, kind: str, public: str, package: str) -> None:
+        self.kind, self.public, self.package = kind, public, package
+        self._objects: dict[str, Any] = {}
+        self._folded: dict[str, Any] = {}
+        self._canonical: dict[Any, str] = {}
+        self._loaded = False
+
+    def register(self, name: str, *aliases: str) -> Callable:
+        """Decorator: register a class or function under `name` and `aliases`."""
+
+        def decorator(obj: Any) -> Any:
+            self._canonical.setdefault(obj, name)
+            for key in (name, *aliases):
+                self._objects[key] = obj
+                self._folded.setdefault(key.lower(), obj)
+            return obj
+
+        return decorator
+
+    def _load(self) -> None:
+        if not self._loaded:
+            self._loaded = True
+            importlib.import_module(self.package)
+
+    def names(self) -> list[str]:
+        """All registered names and aliases, sorted."""
+        self._load()
+        return sorted(self._objects)
+
+    def objects(self) -> dict[str, Any]:
+        """Canonical name -> class or function."""
+        self._load()
+        return {name: obj for obj, name in self._canonical.items()}
+
+    def canonical_name(self, obj: Any) -> str | None:
+        """The first name that `obj` was registered under, or None."""
+        try:
+            return self._canonical.get(obj)
+        except TypeError:
+            return None
+
+    def find(self, name: str) -> Any:
+        """The class or function called `name` (any case as a last resort), or None."""
+        self._load()
+        found = self._objects.get(name)
+        if found is None:
+            found = self._folded.get(name.lower())
+        return found
+
+    def lookup(self, name: str, argument: str | None = None) -> Any:
+        """The class or function called `name`; the user's own objects come first.
+
+        Raises:
+            ValueError: if there is none; lists near matches.
+        """
+        found = custom_object(name)
+        if found is None:
+            found = self.find(name)
+        if found is None:
+            raise ValueError(self.unknown(name, argument))
+        return found
+
+    def unknown(self, name: str, argument: str | None = None) -> str:
+        """The message for an unknown name."""
+        import difflib
+
+        names = {key.lower(): key for key in self.names()}
+        near = difflib.get_close_matches(str(name).lower(), list(names), n=3, cutoff=0.5)
+        where = f" for argument `{argument}`" if argument else ""
+        message = f"Unknown {self.kind}{where}: {name!r}."
+        if near:
+            message += " Did you mean " + " or ".join(repr(names[key]) for key in near) + "?"
+        return message + (
+            f" Your own {self.kind}s can be passed as objects, or registered with"
+            " `@minikeras.saving.register_keras_serializable()` or `custom_object_scope`."
+        )
+
+    def get(self, identifier: Any, argument: str | None = None) -> Any:
+        """Resolve `identifier`: None, a string, a config dict, a class, an object or a callable.
+
+        Raises:
+            ValueError: for an unknown name or a thing of another kind.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            found = self.lookup(identifier, argument)
+            return found() if inspect.isclass(found) else found
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if inspect.isclass(identifier):
+            return identifier()
+        if callable(identifier) or hasattr(identifier, "get_config"):
+            return identifier
+        where = f" for argument `{argument}`" if argument else ""
+        raise ValueError(
+            f"Could not interpret {self.kind}{where}: {identifier!r} (of type"
+            f" {type(identifier)}). Pass a name, a config dict, an object or a callable."
+        )
+
+    def serialize(self, obj: Any) -> Any:
+        """The config of `obj`: a dict, or a name for a registered function."""
+        from minikeras.engine import serialization
+
+        return serialization.serialize(obj)
+
+    def deserialize(self, config: Any, custom_objects: dict | None = None) -> Any:
+        """The object that `config` (a dict, a name or None) describes.
+
+        A bare `{"class_name": ..., "config": {...}}` of any Keras generation is understood too.
+        """
+        from minikeras.engine import serialization
+
+        return serialization.deserialize(config, self, custom_objects)
+
+
+activations = Registry("activation", "keras.activations", "minikeras.activations")
+initializers = Registry("initializer", "keras.initializers", "minikeras.initializers")
+regularizers = Registry("regularizer", "keras.regularizers", "minikeras.regularizers")
+constraints = Registry("constraint", "keras.constraints", "minikeras.constraints")
+layers = Registry("layer", "keras.layers", "minikeras.layers")
+losses = Registry("loss", "keras.losses", "minikeras.losses")
+metrics = Registry("metric", "keras.metrics", "minikeras.metrics")
+optimizers = Registry("optimizer", "keras.optimizers", "minikeras.optimizers")
+schedules = Registry(
+    "learning rate schedule",
+    "keras.optimizers.schedules",
+    "minikeras.optimizers.schedules",
+)
+operations = Registry("operation", "keras.ops", "minikeras.ops")
+models = Registry("model", "keras.models", "minikeras.models")
+callbacks = Registry("callback", "keras.callbacks", "minikeras.callbacks")
+policies = Registry("dtype policy", "keras.dtype_policies", "minikeras.dtype_policies")
+
+ALL = (
+    layers,
+    models,
+    activations,
+    initializers,
+    regularizers,
+    constraints,
+    losses,
+    metrics,
+    optimizers,
+    schedules,
+    operations,
+    callbacks,
+    policies,
+)
+
+
+@contextmanager
+def custom_objects(objects: dict | None) -> Iterator[None]:
+    """`CustomObjectScope` where there is something to put in it."""
+    if not objects:
+        yield
+        return
+    with CustomObjectScope(objects):
+        yield

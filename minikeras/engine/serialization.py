@@ -1,0 +1,347 @@
+"""Objects to configs and back, without importing or running anything a config names.
+
+The format is that of Keras 3: `{"module", "class_name", "config", "registered_name"}`, with
+markers for what JSON lacks. Classes are found in the static registries or among the objects that
+the user registered; nothing else is reachable from a config.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import threading
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import dtypes, registry
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable
+
+_PLAIN = (str, int, float, bool, type(None))
+_local = threading.local()
+
+# Where a class that is registered under another public module than its registry's lives.
+_SAFE_NUMPY_KINDS = "biufc"
+_MAX_NUMPY_CONFIG_VALUES = 10_000_000
+
+
+def serialize(obj: Any) -> Any:
+    """A JSON-ready description of `obj`."""
+    if isinstance(obj, _PLAIN):
+        return obj
+    if isinstance(obj, (list, tuple)):
+        items = [serialize(item) for item in obj]
+        if isinstance(obj, tuple):
+            return {"class_name": "__tuple__", "config": {"value": items}}
+        return items
+    if isinstance(obj, dict):
+        return {key: serialize(value) for key, value in obj.items()}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, KerasTensor):
+        history = getattr(obj, "_keras_history", None)
+        config: dict[str, Any] = {"shape": list(obj.shape), "dtype": obj.dtype}
+        if history:
+            config["keras_history"] = [
+                history.operation.name,
+                history.node_index,
+                history.tensor_index,
+            ]
+        return {"class_name": "__keras_tensor__", "config": config}
+    if isinstance(obj, (Tensor, Variable)):
+        return {
+            "class_name": "__tensor__",
+            "config": {"value": obj.array.tolist(), "dtype": str(obj.dtype)},
+        }
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return {
+            "class_name": "__numpy__",
+            "config": {"value": obj.tolist(), "dtype": obj.dtype.name},
+        }
+    if isinstance(obj, np.dtype):
+        return obj.name
+    if isinstance(obj, slice):
+        return {
+            "class_name": "__slice__",
+            "config": {"start": obj.start, "stop": obj.stop, "step": obj.step},
+        }
+    if isinstance(obj, type) and issubclass(obj, np.generic):
+        return np.dtype(obj).name
+    if inspect.isfunction(obj) and obj.__name__ == "<lambda>":
+        return _serialize_lambda(obj)
+    if inspect.isfunction(obj) or inspect.isbuiltin(obj) or inspect.isclass(obj):
+        return _serialize_named(obj)
+    if not hasattr(obj, "get_config"):
+        raise TypeError(
+            f"Cannot serialize {obj!r} (of type {type(obj)}): it has no `get_config()` method."
+        )
+    record = _serialize_named(type(obj))
+    record["config"] = _inner_config(obj)
+    del record["_kind"]
+    build_config = getattr(obj, "get_build_config", None)
+    if build_config is not None and getattr(obj, "built", True):
+        built = build_config()
+        if built is not None:
+            record["build_config"] = _serialize_plain(built)
+    compile_config = getattr(obj, "get_compile_config", None)
+    if compile_config is not None and getattr(obj, "compiled", False):
+        compiled = compile_config()
+        if compiled is not None:
+            record["compile_config"] = compiled
+    return record
+
+
+def _serialize_plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_serialize_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _serialize_plain(item) for key, item in value.items()}
+    return serialize(value)
+
+
+def _inner_config(obj: Any) -> dict:
+    return {key: serialize(value) for key, value in obj.get_config().items()}
+
+
+def home_of(obj: Any) -> registry.Registry | None:
+    """The registry that holds a built-in class or function, or None."""
+    for one in registry.ALL:
+        if one.canonical_name(obj) is not None:
+            return one
+    return None
+
+
+def _serialize_named(obj: Any) -> dict:
+    is_class = inspect.isclass(obj)
+    home = home_of(obj)
+    name = obj.__name__
+    if home is not None:
+        module, registered = getattr(obj, "_keras_module", home.public), None
+        if not is_class:
+            module = "builtins"
+    else:
+        module = obj.__module__
+        registered = registry.get_registered_name(obj)
+    if is_class:
+        return {
+            "module": module,
+            "class_name": name,
+            "config": {},
+            "registered_name": registered,
+            "_kind": "class",
+        }
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": name,
+        "registered_name": name if registered is None else registered,
+    }
+
+
+def _serialize_lambda(function: Any) -> dict:
+    import marshal
+
+    code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
+    closure = function.__closure__
+    cells = tuple(cell.cell_contents for cell in closure) if closure else None
+    return {
+        "class_name": "__lambda__",
+        "config": {
+            "code": code,
+            "defaults": serialize(list(function.__defaults__)) if function.__defaults__ else None,
+            "closure": serialize(list(cells)) if cells else None,
+        },
+    }
+
+
+def safe_mode() -> bool | None:
+    """Whether loading refuses everything that could run foreign code; None: unset (safe)."""
+    return getattr(_local, "safe_mode", None)
+
+
+class SafeMode:
+    """`with SafeMode(flag):` sets `safe_mode()` for this thread."""
+
+    def __init__(self, flag: bool | None) -> None:
+        self.flag = flag
+
+    def __enter__(self) -> "SafeMode":
+        self.previous = safe_mode()
+        _local.safe_mode = self.flag
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _local.safe_mode = self.previous
+
+
+def set_default_safe_mode(flag: bool | None) -> None:
+    """Set `safe_mode()` for this thread until further notice."""
+    _local.safe_mode = flag
+
+
+def _deserialize_lambda(inner: dict) -> Any:
+    if safe_mode() is not False:
+        raise ValueError(
+            "The config holds a Python lambda, as compiled code. Loading it could run anything, so"
+            " it is refused. If you trust its source, pass `safe_mode=False` to the loading"
+            " function, or call `minikeras.config.enable_unsafe_deserialization()`."
+        )
+    import marshal
+    import types
+
+    code = marshal.loads(base64.b64decode(inner["code"]))
+    defaults = deserialize(inner.get("defaults"))
+    cells = deserialize(inner.get("closure"))
+    closure = tuple(types.CellType(value) for value in cells) if cells else None
+    return types.FunctionType(
+        code,
+        {"__builtins__": __builtins__, **_lambda_globals()},
+        "<lambda>",
+        tuple(defaults) if defaults else None,
+        closure,
+    )
+
+
+def _lambda_globals() -> dict:
+    import minikeras
+
+    return {"keras": minikeras, "np": np, "numpy": np}
+
+
+def _deserialize_numpy(inner: dict) -> np.ndarray:
+    name = inner.get("dtype")
+    if name is not None:
+        name = dtypes.standardize_dtype(name) if isinstance(name, str) else None
+        if name is None or name in ("string",):
+            raise ValueError(f"A config names an array dtype that is not allowed: {inner['dtype']!r}")
+    value = np.array(inner["value"], dtype=dtypes.numpy_dtype(name) if name else None)
+    if value.dtype.kind not in _SAFE_NUMPY_KINDS:
+        raise ValueError(f"A config holds an array of dtype {value.dtype}, which is not allowed.")
+    return value
+
+
+def deserialize(
+    config: Any,
+    home: registry.Registry | None = None,
+    custom_objects: dict | None = None,
+) -> Any:
+    """The object that `config` describes.
+
+    Args:
+        config: What `serialize` returned, or the older `{"class_name", "config"}` form.
+        home: Registry to look in first.
+        custom_objects: dict of the user's classes and functions by name.
+
+    Raises:
+        ValueError: for a name that is neither built in nor registered, or that is not allowed.
+        TypeError: for a malformed config.
+    """
+    with registry.custom_objects(custom_objects):
+        return _deserialize(config, home)
+
+
+def _deserialize(config: Any, home: registry.Registry | None) -> Any:
+    if config is None or isinstance(config, (int, float, bool)):
+        return config
+    if isinstance(config, str):
+        return home.lookup(config) if home is not None else config
+    if isinstance(config, (list, tuple)):
+        return [_deserialize(item, None) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        if "class_name" in config:
+            config = {**config, "config": {}}
+        else:
+            return {key: _deserialize(value, None) for key, value in config.items()}
+    name, inner = config["class_name"], config["config"]
+    if not isinstance(name, str):
+        raise TypeError(f"`class_name` in a config must be a string. Received: {name!r}")
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(inner)
+    if name == "function":
+        return _find(str(inner), config, home, want_class=False)
+    found = _find(name, config, home, want_class=True)
+    if not inspect.isclass(found):
+        return found
+    if isinstance(inner, dict):
+        inner = dict(inner)
+    else:
+        raise TypeError(f"The config of {name} must be a dict. Received: {type(inner)}")
+    from_config = getattr(found, "from_config", None)
+    instance = found(**inner) if from_config is None else from_config(inner)
+    build_config = config.get("build_config")
+    if build_config and hasattr(instance, "build_from_config"):
+        instance.build_from_config(build_config)
+        if not getattr(instance, "built", True):
+            instance.built = True
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(instance, "compile_from_config"):
+        instance.compile_from_config(compile_config)
+    return instance
+
+
+_SPECIAL = {
+    "__tuple__": lambda inner: tuple(_deserialize(item, None) for item in inner["value"]),
+    "__bytes__": lambda inner: inner["value"].encode("utf-8"),
+    "__ellipsis__": lambda inner: Ellipsis,
+    "__slice__": lambda inner: slice(inner["start"], inner["stop"], inner["step"]),
+    "__numpy__": _deserialize_numpy,
+    "__tensor__": lambda inner: Tensor(_deserialize_numpy(inner)),
+    "__lambda__": _deserialize_lambda,
+    "__keras_tensor__": lambda inner: KerasTensor(
+        shape=tuple(inner["shape"]), dtype=inner["dtype"]
+    ),
+}
+
+
+def _find(name: str, config: dict, home: registry.Registry | None, want_class: bool) -> Any:
+    module = config.get("module")
+    registered = config.get("registered_name")
+    for key in (registered, name):
+        if isinstance(key, str):
+            found = registry.custom_object(key)
+            if found is not None:
+                return found
+    if module == "builtins" and want_class:
+        raise ValueError(f"A config names the Python builtin {name!r}, which is not allowed.")
+    candidates = [one for one in (home, _registry_of(module)) if one is not None]
+    candidates += [one for one in registry.ALL if one not in candidates]
+    for one in candidates:
+        found = one.find(name)
+        if found is not None and (one in (home, _registry_of(module)) or _allowed(one, module)):
+            return found
+    if home is not None:
+        raise ValueError(home.unknown(name))
+    raise ValueError(
+        f"Could not find {name!r}" + (f" of module {module!r}" if module else "") + ". If it is"
+        " your own, pass it in `custom_objects`, or register it with"
+        " `@minikeras.saving.register_keras_serializable()` before loading."
+    )
+
+
+def _registry_of(module: Any) -> registry.Registry | None:
+    if not isinstance(module, str):
+        return None
+    parts = module.split(".")
+    for one in registry.ALL:
+        if one.public.split(".")[1:] == parts[1:] or one.public.split(".")[-1] in parts:
+            return one
+    return None
+
+
+def _allowed(one: registry.Registry, module: Any) -> bool:
+    if module is None or module in ("builtins", "keras", "keras.src"):
+        return True
+    return isinstance(module, str) and module.split(".")[0] in (
+        "keras",
+        "tf_keras",
+        "tensorflow",
+        "minikeras",
+    )
