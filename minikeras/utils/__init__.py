@@ -12,9 +12,9 @@ _NAMES = {
     "Config": "utils.config",
     "CustomObjectScope": "saving",
     "FeatureSpace": "utils.feature_space",
-    "Progbar": "training.progress",
-    "PyDataset": "training.data",
-    "Sequence": "training.data",
+    "Progbar": "utils.progbar",
+    "PyDataset": "utils.py_dataset",
+    "Sequence": "utils.py_dataset",
     "array_to_img": "utils.image_utils",
     "audio_dataset_from_directory": "utils.audio_dataset",
     "clear_session": "backend",
@@ -34,7 +34,7 @@ _NAMES = {
     "load_img": "utils.image_utils",
     "model_to_dot": "utils.model_visualization",
     "normalize": "utils.numerical",
-    "pack_x_y_sample_weight": "utils.data_tuples",
+    "pack_x_y_sample_weight": "training.data",
     "pad_sequences": "utils.sequences",
     "plot_model": "utils.model_visualization",
     "register_keras_serializable": "saving",
@@ -46,7 +46,7 @@ _NAMES = {
     "text_dataset_from_directory": "utils.text_dataset",
     "timeseries_dataset_from_array": "utils.timeseries",
     "to_categorical": "utils.numerical",
-    "unpack_x_y_sample_weight": "utils.data_tuples",
+    "unpack_x_y_sample_weight": "training.data",
 }
 _SUBMODULES = ("bounding_boxes",)
 
