@@ -1,0 +1,230 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minikeras.kernels.recurrent.sequence import (
+    SIGMOID,
+    TANH,
+    Activation,
+    Array,
+    Gradients,
+    Run,
+    activate,
+    bias_by_gate,
+    by_gate,
+    collect,
+    finish,
+    prepare,
+    project,
+    recurrent_product,
+    recurrent_product_backward,
+    scan,
+    scan_backward,
+    start_backward,
+    state_buffers,
+)
+
+# Slots of the gate buffer: candidate, update, reset and, with `reset_after`, the recurrent part
+# of the candidate. So the inputs' gates are slots 0 to 2 and the states' gates slots 1 to 3.
+_GRU_GATES = (2, 0, 1)
+_GRU_RECURRENT_GATES = (0, 1, 2)
+
+
+def gru(
+    x: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None = None,
+    initial_state: Sequence[Array | None] = (None,),
+    *,
+    reset_after: bool = True,
+    activation: Activation = TANH,
+    recurrent_activation: Activation = SIGMOID,
+    mask: Array | None = None,
+    go_backwards: bool = False,
+    zero_output_for_mask: bool = False,
+    dropout: Array | None = None,
+    recurrent_dropout: Array | None = None,
+    sequences: bool = True,
+    keep: bool = True,
+) -> Run:
+    """Gated recurrent unit (Cho et al. 2014).
+
+    With `s` the recurrent activation and `a` the activation, gates in the kernel's order
+    `z, r, g`: `z = s(x Wz + h Uz)`, `r = s(x Wr + h Ur)`, `g = a(x Wg + r (h Ug))` if
+    `reset_after`, else `g = a(x Wg + (r h) Ug)`; `h[t] = z h[t-1] + (1 - z) g`.
+
+    Args:
+        x: of shape `(batch, time, features)`.
+        kernel: of shape `(features, 3 * units)`.
+        recurrent_kernel: of shape `(units, 3 * units)`.
+        bias: of shape `(2, 3 * units)` (inputs' and states') if `reset_after`, else `(3 * units,)`;
+            or `None`.
+        initial_state: `(h,)`; `None` stands for zeros.
+        reset_after: whether the reset gate applies after the product with the recurrent kernel.
+        activation: `a`.
+        recurrent_activation: `s`.
+        mask, go_backwards, zero_output_for_mask, sequences, keep: as in `simple_rnn`.
+        dropout: multiplier of the inputs, of shape `(batch, features)`, or `(3, batch, features)`,
+            one a gate.
+        recurrent_dropout: multipliers of the state, of shape `(3, batch, units)`, one a gate.
+
+    Returns:
+        A `Run`.
+    """
+    seq = prepare(
+        x, kernel, recurrent_kernel, bias, _GRU_GATES, initial_state, mask, go_backwards, dropout,
+        recurrent_dropout, zero_output_for_mask,
+    )  # fmt: skip
+    (steps, batch, _), units = seq.inputs.shape, recurrent_kernel.shape[0]
+    dtype = seq.inputs.dtype
+    fused = activation is TANH and recurrent_activation is SIGMOID
+    half = 0.5 if fused else 1.0
+    z = np.empty((4 if reset_after else 3, steps, batch, units), dtype)
+    project(seq, by_gate(kernel, _GRU_GATES, (1.0, half, half)), z[:3])
+    states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences,))
+    (h,) = states
+    rows = len(h)
+    weights = by_gate(recurrent_kernel, _GRU_RECURRENT_GATES, (half, half, 1.0))
+    masks = seq.recurrent_dropout
+    count = 3 if reset_after else 2
+    product = recurrent_product(weights[:count], None if masks is None else masks[:count])
+    temporary = np.empty((count, batch, units), dtype)
+    reset = np.empty((batch, units), dtype)
+    gate_offset: Any = None
+    candidate_offset: Any = None
+    if bias is not None:
+        inputs_bias = bias[0] if reset_after else bias
+        scale = (half, half, 1.0)
+        own = bias_by_gate(inputs_bias, _GRU_RECURRENT_GATES, scale, batch)
+        candidate_offset, gate_offset = own[2].copy(), own[:count]
+        if reset_after:
+            gate_offset[2] = 0
+            gate_offset += bias_by_gate(bias[1], _GRU_RECURRENT_GATES, scale, batch)
+    saved_activations: list = [None] * steps
+
+    def step(t: int) -> None:
+        zt = z[:, t]
+        before = h[t % rows]
+        product(before, temporary)
+        if gate_offset is not None:
+            np.add(temporary, gate_offset, out=temporary)
+            np.add(zt[0], candidate_offset, out=zt[0])
+        gates = zt[1:3]
+        np.add(gates, temporary[:2], out=gates)
+        notes: list = []
+        if fused:
+            np.tanh(gates, out=gates)
+            gates *= 0.5
+            gates += 0.5
+        else:
+            notes = [activate(recurrent_activation, gate) for gate in gates]
+        candidate, update, r = zt[:3]
+        if reset_after:
+            zt[3] = temporary[2]
+            np.multiply(r, zt[3], out=reset)
+            candidate += reset
+        else:
+            np.multiply(r, before, out=reset)
+            if masks is not None:
+                np.multiply(reset, masks[2], out=reset)
+            candidate += np.matmul(reset, weights[2])
+        if fused:
+            np.tanh(candidate, out=candidate)
+        else:
+            notes.append(activate(activation, candidate))
+            if keep:
+                saved_activations[t] = notes
+        np.subtract(before, candidate, out=reset)
+        np.multiply(reset, update, out=reset)
+        np.add(reset, candidate, out=h[(t + 1) % rows])
+
+    scan(seq, step, states)
+    saved = None
+    if keep:
+        saved = (seq, z, h, reset_after, fused, activation, recurrent_activation, saved_activations)
+    return finish(seq, states, sequences, saved)
+
+
+def gru_backward(
+    saved: Any,
+    d_outputs: Array | None = None,
+    d_last: Array | None = None,
+    d_states: Sequence[Array | None] | None = None,
+    *,
+    need_inputs: bool = True,
+    d_kernel: Array | None = None,
+    d_recurrent_kernel: Array | None = None,
+    d_bias: Array | None = None,
+    overwrite: bool = False,
+) -> Gradients:
+    """Derivatives of `gru`; arguments as in `simple_rnn_backward`."""
+    seq, z, h, reset_after, fused, activation, recurrent_activation, notes = saved
+    units = h.shape[-1]
+    d_outputs, states = start_backward(seq, 1, units, d_outputs, d_last, d_states)
+    (dh,) = states
+    last_left = None
+    if not reset_after:
+        last_left = z[2] * h[:-1]
+        if seq.recurrent_dropout is not None:
+            last_left *= seq.recurrent_dropout[2]
+    dz = z if overwrite else np.empty_like(z)
+    weights = by_gate(seq.recurrent_kernel, _GRU_RECURRENT_GATES, (1.0,) * 3)
+    masks = seq.recurrent_dropout
+    count = 3 if reset_after else 2
+    product_backward = recurrent_product_backward(
+        weights[:count], None if masks is None else masks[:count]
+    )
+    candidate_weights = np.ascontiguousarray(weights[2].T)
+    d_slots = np.empty((len(z), *dh.shape), dh.dtype)
+    d_candidate, d_update, d_reset = d_slots[:3]
+    slope = np.empty((2, *dh.shape), dh.dtype)
+    through = np.empty_like(dh)
+
+    def step(t: int) -> None:
+        candidate, update, r = z[:3, t]
+        before = h[t]
+        np.subtract(before, candidate, out=d_update)
+        np.multiply(d_update, dh, out=d_update)
+        np.multiply(dh, update, out=through)
+        np.subtract(dh, through, out=d_candidate)
+        if fused:
+            np.multiply(candidate, candidate, out=d_reset)
+            np.subtract(1, d_reset, out=d_reset)
+            np.multiply(d_candidate, d_reset, out=d_candidate)
+        else:
+            d_candidate[...] = activation.backward(d_candidate, candidate, notes[t][2])
+        if reset_after:
+            np.multiply(d_candidate, z[3, t], out=d_reset)
+            np.multiply(d_candidate, r, out=d_slots[3])
+        else:
+            d_masked = np.matmul(d_candidate, candidate_weights)
+            if masks is not None:
+                d_masked *= masks[2]
+            np.multiply(d_masked, before, out=d_reset)
+            d_masked *= r
+            np.add(through, d_masked, out=through)
+        d_gates = d_slots[1:3]
+        gates = z[1:3, t]
+        if fused:
+            np.multiply(gates, gates, out=slope)
+            np.subtract(gates, slope, out=slope)
+            np.multiply(d_gates, slope, out=d_gates)
+        else:
+            for n in range(2):
+                d_gates[n] = recurrent_activation.backward(d_gates[n], gates[n], notes[t][n])
+        dz[:, t] = d_slots
+        product_backward(d_slots[1 : 1 + count], dh)
+        np.add(dh, through, out=dh)
+
+    scan_backward(seq, step, states, d_outputs, dz)
+    recurrent = dz[1:] if reset_after else dz[[1, 2, 0]]
+    return collect(
+        seq, dz[:3], recurrent, h[:-1], _GRU_GATES, _GRU_RECURRENT_GATES, states, need_inputs,
+        d_kernel, d_recurrent_kernel, d_bias, last_left,
+    )  # fmt: skip
