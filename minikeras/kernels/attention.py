@@ -1,0 +1,212 @@
+"""Scaled dot-product attention and its derivatives.
+
+Arrays keep the layout of Keras, `(batch, time, heads, size)`: the heads are reached through
+strides, which BLAS takes as they are, so nothing is transposed in memory. Keys and values may have
+fewer heads than queries (grouped queries); consecutive query heads then share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+
+# Scores are made, normalized and used for a part of the batch that fits in the cache.
+_TILE = 2**17
+
+
+class AttentionGradients(NamedTuple):
+    """Gradients of `attention`; `bias` is `None` unless asked for."""
+
+    query: Array
+    key: Array
+    value: Array
+    bias: Array | None
+
+
+class _Saved(NamedTuple):
+    query: Array  # already scaled
+    key: Array
+    value: Array
+    weights: Array  # (batch, key heads, group, target, source), before dropout
+    masked: tuple[Array, ...]  # True where a score was replaced, broadcastable to `weights`
+    dropout: Array | None
+    scale: float
+    bias_shape: tuple[int, ...] | None
+
+
+def _by_group(x: Array, key_heads: int) -> Array:
+    """`(batch, heads, target, source)`, heads maybe 1, to `(batch, key heads, group, ...)`."""
+    heads = x.shape[1]
+    if heads == 1:
+        return x[:, :, None]
+    return x.reshape(x.shape[0], key_heads, heads // key_heads, *x.shape[2:])
+
+
+def _query_view(x: Array, key_heads: int) -> Array:
+    batch, time, heads, size = x.shape
+    return x.reshape(batch, time, key_heads, heads // key_heads, size).transpose(0, 2, 3, 1, 4)
+
+
+def _key_view(x: Array) -> Array:
+    return x.transpose(0, 2, 1, 3)[:, :, None]
+
+
+def _tiles(shape: tuple[int, ...]) -> Iterator[slice]:
+    batch = shape[0]
+    size = max(1, _TILE // max(1, int(np.prod(shape[1:]))))
+    for start in range(0, batch, size):
+        yield slice(start, min(start + size, batch))
+
+
+def _part(x: Array, tile: slice) -> Array:
+    return x if x.shape[0] == 1 else x[tile]
+
+
+def attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    *,
+    scale: float = 1.0,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    causal: bool = False,
+    dropout: Array | None = None,
+    zero_masked_rows: bool = False,
+    keep: bool = True,
+) -> tuple[Array, Array, Any]:
+    """`softmax(scale * query key' + bias) value` (Vaswani et al. 2017).
+
+    Args:
+        query: of shape `(batch, target, heads, size)`.
+        key: of shape `(batch, source, key heads, size)`; `key heads` divides `heads`.
+        value: of shape `(batch, source, key heads, value size)`.
+        scale: factor of the scores.
+        bias: added to the scores, broadcastable to `(batch, heads, target, source)`.
+        mask: boolean, broadcastable to `(batch, heads, target, source)`; no attention where
+            it is false.
+        causal: whether a target position sees only source positions up to its own.
+        dropout: multiplier of the weights, of shape `(batch, heads, target, source)`.
+        zero_masked_rows: whether a target position that may attend to nothing gets zeros; it
+            gets the mean of all values otherwise.
+        keep: whether to save what `attention_backward` reads.
+
+    Returns:
+        The output of shape `(batch, target, heads, value size)`, the weights before dropout of
+        shape `(batch, heads, target, source)`, and what was saved.
+    """
+    batch, target, heads, _ = query.shape
+    source, key_heads = key.shape[1:3]
+    dtype = np.result_type(query, key, value)
+    scaled = np.multiply(query, dtype.type(scale), dtype=dtype)
+    q, k, v = _query_view(scaled, key_heads), _key_view(key), _key_view(value)
+    weights = np.empty((batch, key_heads, heads // key_heads, target, source), dtype)
+    output = np.empty((batch, target, heads, value.shape[-1]), dtype)
+    out = _query_view(output, key_heads)
+    bias_shape = None if bias is None else bias.shape
+    if bias is not None:
+        bias = _by_group(bias.reshape((1,) * (4 - bias.ndim) + bias.shape), key_heads)
+    masked = []
+    if mask is not None:
+        mask = np.asarray(mask, dtype=bool)
+        masked.append(_by_group(~mask.reshape((1,) * (4 - mask.ndim) + mask.shape), key_heads))
+    if causal:
+        masked.append(~np.tri(target, source, dtype=bool)[None, None, None])
+    if dropout is not None:
+        dropout = _by_group(dropout, key_heads)
+    # Far below every score, yet finite, so that a row without any live position is no NaN.
+    fill = dtype.type(0.7 * np.finfo(dtype).min)
+    for tile in _tiles(weights.shape):
+        scores = weights[tile]
+        np.matmul(q[tile], k[tile].swapaxes(-1, -2), out=scores)
+        if bias is not None:
+            scores += _part(bias, tile)
+        for where in masked:
+            np.copyto(scores, fill, where=_part(where, tile))
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=-1, keepdims=True)
+        if zero_masked_rows:
+            for where in masked:
+                np.copyto(scores, 0, where=_part(where, tile))
+        used = scores if dropout is None else scores * _part(dropout, tile)
+        np.matmul(used, v[tile], out=out[tile])
+    saved = None
+    if keep:
+        saved = _Saved(
+            scaled, key, value, weights, tuple(masked), dropout, float(scale), bias_shape
+        )
+    return output, weights.reshape(batch, heads, target, source), saved
+
+
+def attention_backward(
+    saved: Any,
+    d_output: Array,
+    d_weights: Array | None = None,
+    *,
+    need_bias: bool = False,
+) -> AttentionGradients:
+    """Derivatives of `attention`.
+
+    Args:
+        saved: of the forward pass.
+        d_output: gradient of the output.
+        d_weights: gradient of the weights, if they were used.
+        need_bias: whether the gradient of the bias is wanted.
+
+    Returns:
+        `AttentionGradients`.
+    """
+    query, key, value, weights, masked, dropout, scale, bias_shape = saved
+    batch, target, heads, _ = query.shape
+    key_heads, group = weights.shape[1:3]
+    q, k, v = _query_view(query, key_heads), _key_view(key), _key_view(value)
+    dy = _query_view(d_output, key_heads)
+    dtype = weights.dtype
+    d_query = np.empty(query.shape, dtype)
+    d_key, d_value = np.empty(key.shape, dtype), np.empty(value.shape, dtype)
+    dq, dk, dv = _query_view(d_query, key_heads), _key_view(d_key), _key_view(d_value)
+    d_scores = np.empty(weights.shape, dtype) if need_bias else None
+    if d_weights is not None:
+        d_weights = _by_group(d_weights, key_heads)
+
+    def product(a: Array, b: Array, out: Array) -> None:
+        if group == 1:
+            np.matmul(a, b, out=out)
+        else:
+            np.matmul(a, b).sum(axis=2, keepdims=True, out=out)
+
+    for tile in _tiles(weights.shape):
+        w = weights[tile]
+        drop = None if dropout is None else _part(dropout, tile)
+        ds = np.matmul(dy[tile], v[tile].swapaxes(-1, -2))
+        used = w if drop is None else w * drop
+        product(used.swapaxes(-1, -2), dy[tile], dv[tile])
+        if drop is not None:
+            ds *= drop
+        if d_weights is not None:
+            ds += _part(d_weights, tile)
+        ds -= np.vecdot(ds, w)[..., None]
+        ds *= w
+        for where in masked:
+            np.copyto(ds, 0, where=_part(where, tile))
+        np.matmul(ds, k[tile], out=dq[tile])
+        product(ds.swapaxes(-1, -2), q[tile], dk[tile])
+        if d_scores is not None:
+            d_scores[tile] = ds
+    d_query *= dtype.type(scale)
+    d_bias = None
+    if d_scores is not None and bias_shape is not None:
+        d_bias = _sum_to(d_scores.reshape(batch, heads, target, -1), bias_shape)
+    return AttentionGradients(d_query, d_key, d_value, d_bias)
+
+
+def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Sums over the axes along which an array of `shape` was broadcast to that of `x`."""
+    x = x.sum(axis=tuple(range(x.ndim - len(shape))))
+    axes = tuple(n for n, size in enumerate(shape) if size == 1 and x.shape[n] != 1)
+    return x.sum(axis=axes, keepdims=True) if axes else x
