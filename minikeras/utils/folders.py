@@ -129,7 +129,8 @@ def _check(
         )
     if subset not in ("training", "validation", "both", None):
         raise ValueError(
-            f"`subset` must be 'training', 'validation', 'both' or None. Received: subset={subset!r}"
+            "`subset` must be 'training', 'validation', 'both' or None. "
+            f"Received: subset={subset!r}"
         )
     if bool(validation_split) != bool(subset):
         raise ValueError(

@@ -66,8 +66,8 @@ def pad_sequences(
         kept = np.asarray(kept, dtype=dtype)
         if kept.shape[1:] != item_shape:
             raise ValueError(
-                f"The items of sequence {index} have shape {kept.shape[1:]}, those of the sequences "
-                f"before it {item_shape}. All must have one shape."
+                f"The items of sequence {index} have shape {kept.shape[1:]}, those of the "
+                f"sequences before it {item_shape}. All must have one shape."
             )
         if padding == "pre":
             row[-len(kept) :] = kept
