@@ -131,9 +131,9 @@ class Dataset:
                 place = draw.randint(len(buffer))
                 yield buffer[place]
                 buffer[place] = item
-            draw.shuffle(order := np.arange(len(buffer)))
-            for place in order:
-                yield buffer[place]
+            order = np.arange(len(buffer))
+            draw.shuffle(order)
+            yield from (buffer[i] for i in order)
 
         return self._derived(walk, self._length)
 

@@ -96,13 +96,13 @@ def _sizes(left_size: Any, right_size: Any, total: int) -> tuple[int, int]:
             continue
         if isinstance(size, bool) or not isinstance(size, Real):
             raise TypeError(f"`{name}` must be an int, a float or None. Received: {type(size)}")
-        whole = isinstance(size, Integral)
-        if not 0 < size < (total if whole else 1):
+        whole, number = isinstance(size, Integral), float(size)
+        if not 0 < number < (total if whole else 1):
             raise ValueError(
                 f"`{name}` must be a whole number between 0 and {total}, or a float between 0 and "
                 f"1. Received: {name}={size}"
             )
-        sizes.append(int(size) if whole else round(size * total))
+        sizes.append(int(number) if whole else round(number * total))
     if (
         isinstance(left_size, float)
         and isinstance(right_size, float)
