@@ -76,7 +76,7 @@ _NAMES = {
     "remat": "backend",
 }
 
-__all__ = ["__version__", "version", *_NAMES, *_SUBMODULES]  # noqa: PLE0604
+__all__ = ["__version__", "version", *_NAMES, *_SUBMODULES]
 
 
 def version() -> str:
