@@ -23,7 +23,8 @@ class _Setting:
             warnings.warn(
                 "Your `PyDataset` class should call `super().__init__(**kwargs)` in its "
                 "constructor. `**kwargs` can include `workers`, `use_multiprocessing`, "
-                "`max_queue_size`. Do not pass these arguments to `fit()`, as they will be ignored.",
+                "`max_queue_size`. Do not pass these arguments to `fit()`, as they will be "
+                "ignored.",
                 stacklevel=2,
             )
             for name, default in _DEFAULTS.items():
