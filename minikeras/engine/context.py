@@ -89,6 +89,8 @@ class Context:
     want_logits = False
     logits: Any = None
     activation: Any = None
+    # Walk back even where no gradient comes in: losses were added inside.
+    force = False
 
     def __init__(self, run: Run, recording: bool = False, needs: Any = ()) -> None:
         self.run, self.recording, self.needs = run, recording, needs

@@ -32,6 +32,8 @@ class DTypePolicy:
     ('float16', 'float32')
     """
 
+    _keras_module = "keras"
+
     def __init__(self, name: str | None = None) -> None:
         if name is None:
             name = dtype_policy().name

@@ -25,13 +25,13 @@ def walk_back(calls: list, gradients: list) -> None:
         backward, context, inputs, outputs = calls.pop()
         if len(outputs) == 1:
             dout = gradients[outputs[0]]
-            if dout is None:
+            if dout is None and not context.force:
                 continue
             gradients[outputs[0]] = None
             results = backward(context, dout)
         else:
             douts = [gradients[slot] for slot in outputs]
-            if all(dout is None for dout in douts):
+            if not context.force and all(dout is None for dout in douts):
                 continue
             for slot in outputs:
                 gradients[slot] = None

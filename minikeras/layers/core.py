@@ -1,0 +1,278 @@
+"""Input, Dense and other basic layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import dtypes, registry
+from minikeras.engine.activate import activate, activate_backward
+from minikeras.engine.input_spec import InputSpec
+from minikeras.engine.layer import Layer
+from minikeras.engine.node import Node
+from minikeras.engine.symbolic import KerasTensor
+from minikeras.engine.variable import standardize_shape
+
+
+@registry.layers.register("InputLayer")
+class InputLayer(Layer):
+    """The entry of a model. `Input(...)` makes one and returns its symbolic tensor.
+
+    Args:
+        shape: Tuple of integers and None, without the batch axis.
+        batch_size: Integer or None (default).
+        dtype: Dtype of the data. Defaults to `floatx()`.
+        sparse, ragged: Not supported; None or False.
+        batch_shape: Tuple, with the batch axis; instead of `shape` and `batch_size`.
+        input_tensor: `KerasTensor` to use as the input, or None.
+        optional: Boolean, default False. Whether None may be passed.
+        name: String.
+
+    Raises:
+        ValueError: if the shape is missing, given twice or not a tuple.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if sparse or ragged:
+            raise ValueError("Sparse and ragged inputs are not supported. Use dense arrays.")
+        super().__init__(name=name, **kwargs)
+        if input_tensor is not None:
+            if not isinstance(input_tensor, KerasTensor):
+                raise ValueError(
+                    "Argument `input_tensor` must be a KerasTensor. Received:"
+                    f" {input_tensor!r} of type {type(input_tensor)}"
+                )
+            if batch_shape is None and shape is None:
+                batch_shape = input_tensor.shape
+            dtype = dtype or input_tensor.dtype
+        if shape is not None and batch_shape is not None:
+            raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+        if batch_size is not None and batch_shape is not None:
+            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+        if shape is None and batch_shape is None:
+            raise ValueError("You must pass a `shape` argument.")
+        if shape is not None:
+            batch_shape = (batch_size, *standardize_shape(shape))
+        self._batch_shape = standardize_shape(batch_shape)
+        self._dtype_name = dtypes.standardize_dtype(dtype)
+        self.sparse, self.ragged, self.optional = False, False, bool(optional)
+        self.built = True
+        tensor = KerasTensor(self._batch_shape, self._dtype_name, name=self.name)
+        Node(self, (), {}, tensor)
+
+    def call(self) -> Any:
+        """An input layer is not called."""
+        raise NotImplementedError("An InputLayer is not called: use its `output`.")
+
+    @property
+    def batch_shape(self) -> tuple:
+        """The shape, with the batch axis."""
+        return self._batch_shape
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the data."""
+        return self._dtype_name
+
+    def get_build_config(self) -> None:
+        """None: nothing is built."""
+        return None
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(  # noqa: N802
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """A symbolic tensor to begin a functional model with.
+
+    Args:
+        shape: Tuple of integers and None, without the batch axis.
+        batch_size: Integer or None (default).
+        dtype: Dtype of the data. Defaults to `floatx()`.
+        sparse, ragged: Not supported; None or False.
+        batch_shape: Tuple, with the batch axis; instead of `shape` and `batch_size`.
+        name: String.
+        tensor: `KerasTensor` to use as the input, or None.
+        optional: Boolean, default False. Whether None may be passed.
+
+    Example:
+
+    >>> import minikeras
+    >>> minikeras.Input(shape=(32,)).shape
+    (None, 32)
+    """
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        name=name,
+        input_tensor=tensor,
+        optional=optional,
+    )
+    return layer._inbound_nodes[0].outputs_structure
+
+
+@registry.layers.register("Dense")
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`, on the last axis.
+
+    Args:
+        units: Positive integer. Size of the output.
+        activation: Activation, or None (default: linear).
+        use_bias: Boolean, default True.
+        kernel_initializer: Defaults to `"glorot_uniform"`.
+        bias_initializer: Defaults to `"zeros"`.
+        kernel_regularizer, bias_regularizer, activity_regularizer: Regularizers, or None.
+        kernel_constraint, bias_constraint: Constraints, or None.
+
+    Input shape: `(batch, ..., n)`. Output shape: `(batch, ..., units)`.
+
+    Raises:
+        ValueError: for `units` that are no positive integer.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units <= 0:
+            raise ValueError(
+                "Received an invalid value for `units`, expected a positive integer. Received:"
+                f" units={units!r}"
+            )
+        self.units = int(units)
+        self.activation = registry.activations.get(activation or "linear")
+        self.use_bias = use_bias
+        self.kernel_initializer = registry.initializers.get(kernel_initializer)
+        self.bias_initializer = registry.initializers.get(bias_initializer)
+        self.kernel_regularizer = registry.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = registry.regularizers.get(bias_regularizer)
+        self.kernel_constraint = registry.constraints.get(kernel_constraint)
+        self.bias_constraint = registry.constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernel and the bias."""
+        n = input_shape[-1]
+        if n is None:
+            raise ValueError(
+                "The last axis of the inputs of a Dense layer must be known. Received:"
+                f" input_shape={input_shape}"
+            )
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(n, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = (
+            self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+            if self.use_bias
+            else None
+        )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
+        self.built = True
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        ctx.save(x)
+        z = x @ self.kernel.array
+        if self.bias is not None:
+            z += self.bias.array
+        return activate(ctx, self.activation, z)
+
+    def backward(self, ctx: Any, dy: Any) -> Any:
+        (x,) = ctx.saved
+        dz = activate_backward(ctx, dy)
+        rows = dz if dz.ndim == 2 else dz.reshape(-1, dz.shape[-1])
+        kernel = self.kernel
+        if kernel.trainable:
+            x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+            target = ctx.grad_target(kernel)
+            if target is not None:
+                np.matmul(x2.T, rows, out=target)
+            else:
+                ctx.add_grad(kernel, x2.T @ rows)
+        bias = self.bias
+        if bias is not None and bias.trainable:
+            target = ctx.grad_target(bias)
+            if target is not None:
+                np.add.reduce(rows, axis=0, out=target)
+            else:
+                ctx.add_grad(bias, np.add.reduce(rows, axis=0))
+        return dz @ kernel.array.T if ctx.needs[0] else None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape with the last axis replaced by `units`."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": registry.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": registry.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": registry.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": registry.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": registry.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": registry.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": registry.constraints.serialize(self.bias_constraint),
+        }

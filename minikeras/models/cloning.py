@@ -1,0 +1,122 @@
+"""`clone_model`: the same architecture with fresh weights."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from minikeras.engine import tree
+from minikeras.engine.layer import Layer
+from minikeras.engine.symbolic import KerasTensor
+from minikeras.models.functional import Functional
+from minikeras.models.model import Model
+from minikeras.models.sequential import Sequential
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable | None = None,
+    call_function: Callable | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A model with the same layers, newly made from their configs, with fresh weights.
+
+    Args:
+        model: `Sequential`, functional model, or subclassed model with `get_config`.
+        input_tensors: Symbolic inputs for the clone, or None.
+        clone_function: Callable from a layer to its clone. Defaults to
+            `layer.__class__.from_config(layer.get_config())`.
+        call_function: Callable `(layer, *args, **kwargs)` that calls the clone, functional models
+            only.
+        recursive: Boolean, default False. Whether nested models are cloned layer by layer.
+
+    Raises:
+        ValueError: for arguments that do not fit the kind of model.
+    """
+    kwargs.pop("cache", None)
+    if kwargs:
+        raise ValueError(f"Unexpected keyword argument(s): {sorted(kwargs)}")
+    if not isinstance(model, Model):
+        raise ValueError(f"Argument `model` must be a `Model`. Received: {model!r}")
+    copy = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+
+    def clone_layer(layer: Any) -> Any:
+        if recursive and isinstance(layer, (Functional, Sequential)):
+            return clone_model(layer, None, clone_function, None, True)
+        return copy(layer)
+
+    if isinstance(model, Sequential):
+        if call_function is not None:
+            raise ValueError("`call_function` can only be used with functional models.")
+        return _clone_sequential(model, input_tensors, clone_layer)
+    if isinstance(model, Functional) and type(model).get_config is Functional.get_config:
+        return _clone_functional(model, input_tensors, clone_layer, call_function)
+    if clone_function is not None or input_tensors is not None:
+        raise ValueError(
+            "`clone_function` and `input_tensors` can only be used with Sequential and functional"
+            f" models. Received: {type(model)}"
+        )
+    return type(model).from_config(model.get_config())
+
+
+def _clone_sequential(model: Sequential, input_tensors: Any, clone_layer: Callable) -> Any:
+    from minikeras.layers.core import Input, InputLayer
+
+    clone = Sequential(name=model.name, trainable=model.trainable)
+    stack = list(model._stack)
+    if stack and isinstance(stack[0], InputLayer):
+        first = stack.pop(0)
+        if input_tensors is None:
+            clone.add(
+                InputLayer(
+                    batch_shape=first.batch_shape,  # type: ignore[attr-defined]
+                    dtype=first.dtype,
+                    name=first.name,
+                ),
+                rebuild=False,
+            )
+    if input_tensors is not None:
+        flat = tree.flatten(input_tensors)
+        if len(flat) != 1:
+            raise ValueError(f"A Sequential model has one input. Received: {input_tensors}")
+        tensor = flat[0]
+        if not isinstance(tensor, KerasTensor):
+            tensor = Input(batch_shape=tensor.shape, dtype=tensor.dtype)
+        clone.add(tensor, rebuild=False)
+    for layer in stack:
+        clone.add(clone_layer(layer), rebuild=False)
+    clone._maybe_rebuild()
+    return clone
+
+
+def _clone_functional(
+    model: Functional, input_tensors: Any, clone_layer: Callable, call_function: Any
+) -> Any:
+    from minikeras.layers.core import Input
+
+    if input_tensors is not None:
+        flat = tree.flatten(input_tensors)
+        if len(flat) != len(model.graph.inputs):
+            raise ValueError(
+                f"`input_tensors` must hold {len(model.graph.inputs)} tensors. Received: {len(flat)}"
+            )
+    else:
+        flat = [
+            Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name)
+            for tensor in model.graph.inputs
+        ]
+    mapping: dict[int, Any] = {id(a): b for a, b in zip(model.graph.inputs, flat)}
+    clones: dict[int, Any] = {}
+    for step in model.graph.steps:
+        operation = step.operation
+        if id(operation) not in clones:
+            clones[id(operation)] = clone_layer(operation) if isinstance(operation, Layer) else operation
+        clone = clones[id(operation)]
+        args, kwargs = step.arguments(mapping)
+        results = clone(*args, **kwargs) if call_function is None else call_function(clone, *args, **kwargs)
+        for slot, result in zip(step.outs, tree.flatten(results)):
+            mapping[id(model.graph.tensors[slot])] = result
+    inputs = tree.map_structure(lambda leaf: mapping[id(leaf)], model._inputs_struct)
+    outputs = tree.map_structure(lambda leaf: mapping[id(leaf)], model._outputs_struct)
+    return Functional(inputs, outputs, name=model.name)

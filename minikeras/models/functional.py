@@ -1,0 +1,654 @@
+"""Functional models: a graph of calls between symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import dtypes, registry, serialization, tree
+from minikeras.engine.context import Context, state
+from minikeras.engine.graph import Graph, clone_graph
+from minikeras.engine.layer import Layer
+from minikeras.engine.naming import auto_name
+from minikeras.engine.node import Node
+from minikeras.engine.operation import Operation, call_kernel
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.models.model import Model
+from minikeras.training.trainer import Trainer
+
+
+class GraphModel:
+    """What models with a planned graph share. `_graph_model` is the `Functional` that has it."""
+
+    _graph_model: Any
+
+    def forward(self, ctx: Context, *arrays: Any) -> Any:
+        """Run the planned graph on flat arrays; returns a flat tuple (one output: the array)."""
+        graph = self._graph_model.graph
+        plan = graph.plan(ctx.needs[: len(graph.inputs)]) if ctx.recording else None
+        outputs, calls, _ = graph.forward(ctx.run, arrays, plan)
+        if ctx.recording:
+            ctx.saved = calls
+            ctx.force = any(call[1].force for call in calls)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def backward(self, ctx: Context, *douts: Any) -> Any:
+        """Walk the graph back."""
+        return self._graph_model.graph.backward(ctx.saved, douts)
+
+
+@registry.operations.register("Function")
+class Function(Operation):
+    """The calls between symbolic inputs and outputs, as one operation.
+
+    Args:
+        inputs: `KerasTensor`, or structure of them.
+        outputs: `KerasTensor`, or structure of them.
+        name: String. Defaults to an automatic name.
+    """
+
+    _keras_module = "keras"
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        Operation.__init__(self, name=name)
+        set_graph(self, inputs, outputs)
+
+    @property
+    def operations(self) -> list:
+        """The operations, in order."""
+        return list(self._operations)
+
+    @property
+    def inputs(self) -> list:
+        """Flat list of the symbolic inputs."""
+        return list(self.graph.inputs)
+
+    @property
+    def outputs(self) -> list:
+        """Flat list of the symbolic outputs."""
+        return list(self.graph.outputs)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The outputs for symbolic inputs."""
+        return replay(self, inputs)
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the outputs from `inputs`."""
+        values = flatten_inputs(self, inputs)
+        mapping = {id(one): value for one, value in zip(self.graph.inputs, values)}
+        for step in self.graph.steps:
+            args, kwargs = step.arguments(mapping)
+            results = [leaf for leaf in tree.flatten(step.operation(*args, **kwargs)) if leaf is not None]
+            for slot, result in zip(step.outs, results):
+                mapping[id(self.graph.tensors[slot])] = result
+        return tree.map_structure(lambda leaf: mapping[id(leaf)], self._outputs_struct)
+
+
+def set_graph(model: Any, inputs: Any, outputs: Any) -> None:
+    """Check `inputs` and `outputs` and plan the graph between them."""
+    for name, structure in (("inputs", inputs), ("outputs", outputs)):
+        leaves = tree.flatten(structure)
+        if not leaves:
+            raise ValueError(f"Argument `{name}` of a model must not be empty.")
+        for leaf in leaves:
+            if not isinstance(leaf, KerasTensor):
+                raise ValueError(
+                    f"All `{name}` values must be KerasTensors, as made by `minikeras.Input` and by"
+                    f" layers called on them. Received: {name}={structure} including invalid value"
+                    f" {leaf!r} of type {type(leaf)}"
+                )
+    flat = tree.flatten(inputs)
+    if any(not _is_input(tensor) for tensor in flat):
+        from minikeras.layers.core import Input
+
+        def make_input(tensor: KerasTensor) -> KerasTensor:
+            return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+
+        inputs, outputs = clone_graph(inputs, outputs, make_input)
+    graph = Graph(tree.flatten(inputs), tree.flatten(outputs))
+    model.__dict__.update(
+        _inputs_struct=inputs, _outputs_struct=outputs, graph=graph, _operations=graph.operations
+    )
+
+
+def _is_input(tensor: KerasTensor) -> bool:
+    history = tensor._keras_history
+    if history is None:
+        raise ValueError(
+            f"The input {tensor} was not made by `minikeras.Input` or a layer. A model needs inputs"
+            " that are."
+        )
+    return history.operation._inbound_nodes[history.node_index].is_input
+
+
+def flatten_inputs(model: Any, inputs: Any) -> list:
+    """`inputs` in the order of the model's inputs.
+
+    Raises:
+        ValueError: if they do not fit; names what is missing.
+    """
+    struct = model._inputs_struct
+    expected = model.graph.inputs
+    if isinstance(inputs, dict):
+        if isinstance(struct, dict):
+            missing = [key for key in struct if key not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Missing data for input {missing[0]!r}. You passed a data dictionary with keys"
+                    f" {sorted(map(str, inputs))}. Expected the keys: {sorted(struct)}"
+                )
+            return tree.flatten({key: inputs[key] for key in struct})
+        names = [tensor._keras_history.operation.name for tensor in expected]
+        missing = [name for name in names if name not in inputs]
+        if missing:
+            raise ValueError(
+                f"Missing data for input {missing[0]!r}. You passed a data dictionary with keys"
+                f" {sorted(map(str, inputs))}. Expected the keys: {names}"
+            )
+        return [inputs[name] for name in names]
+    if isinstance(inputs, (list, tuple)):
+        flat = tree.flatten(inputs)
+    else:
+        flat = [inputs]
+    if len(flat) != len(expected):
+        names = [tensor._keras_history.operation.name for tensor in expected]
+        raise ValueError(
+            f"Model {model.name!r} expects {len(expected)} input(s), {names}. Received"
+            f" {len(flat)} input(s): shapes {[getattr(leaf, 'shape', None) for leaf in flat]}. Pass"
+            " one array per input, in a list or in a dict by input name."
+        )
+    return flat
+
+
+def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
+    """An array with the dtype and rank of a symbolic input.
+
+    Raises:
+        ValueError: if the shape cannot fit.
+    """
+    dtype = dtypes.numpy_dtype(symbolic.dtype)
+    if array.dtype != dtype:
+        if array.dtype.kind in "OUS" and dtype.kind not in "OUS":
+            raise ValueError(
+                f"Input {symbolic.name!r} of model {model.name!r} expects numbers"
+                f" ({symbolic.dtype}). Received an array of dtype {array.dtype}: convert strings and"
+                " mixed columns to numbers first."
+            )
+        array = array.astype(dtype)
+    shape = symbolic.shape
+    if array.ndim != len(shape):
+        if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+            array = array[..., 0]
+        elif array.ndim == len(shape) - 1 and shape[-1] == 1:
+            array = array[..., None]
+    if array.ndim != len(shape) or any(
+        want is not None and want != have for want, have in zip(shape[1:], array.shape[1:])
+    ):
+        raise ValueError(
+            f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} is"
+            f" incompatible with the data: expected shape={shape}, found shape={array.shape}. Was"
+            " the model made for other columns?"
+        )
+    return array
+
+
+def replay(model: Any, inputs: Any, **_: Any) -> Any:
+    """The symbolic outputs of a graph for other symbolic inputs."""
+    flat = flatten_inputs(model, inputs)
+    for given, symbolic in zip(flat, model.graph.inputs):
+        if len(given.shape) == len(symbolic.shape) and any(
+            a is not None and b is not None and a != b
+            for a, b in zip(given.shape[1:], symbolic.shape[1:])
+        ):
+            raise ValueError(
+                f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} expects"
+                f" shape={symbolic.shape}. Received shape={given.shape}"
+            )
+    same = all(a.shape == b.shape for a, b in zip(flat, model.graph.inputs))
+    if same:
+        return tree.map_structure(
+            lambda leaf: KerasTensor(leaf.shape, leaf.dtype), model._outputs_struct
+        )
+    mapping = {id(one): value for one, value in zip(model.graph.inputs, flat)}
+    for step in model.graph.steps:
+        args, kwargs = step.arguments(mapping)
+        operation = step.operation
+        if isinstance(operation, Layer):
+            results = operation.compute_output_spec(*args, **kwargs)
+        else:
+            results = operation.compute_output_spec(*args, **kwargs)
+        for slot, result in zip(step.outs, tree.flatten(results)):
+            mapping[id(model.graph.tensors[slot])] = result
+    return tree.map_structure(lambda leaf: mapping[id(leaf)], model._outputs_struct)
+
+
+@registry.models.register("Functional")
+class Functional(GraphModel, Model):
+    """A model made of the calls between `inputs` and `outputs`.
+
+    Args:
+        inputs: `KerasTensor`, or list, tuple or dict of them.
+        outputs: `KerasTensor`, or list, tuple or dict of them.
+        name: String. Defaults to an automatic name.
+        trainable: Boolean or None.
+    """
+
+    _no_track = Model._no_track | {"_graph_model", "graph", "_inputs_struct", "_outputs_struct"}
+    _keras_module = "keras.src.models.functional"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        trainable = kwargs.pop("trainable", None)
+        kwargs.pop("dtype", None)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to Model: {kwargs}")
+        Trainer.__init__(self)
+        if name is None:
+            name = auto_name("functional" if type(self) is Functional else type(self).__name__)
+        Layer.__init__(self, name=name)
+        set_graph(self, inputs, outputs)
+        self.__dict__["_graph_model"] = self
+        self._tracked["_operations"] = None
+        self.__dict__["built"] = True
+        self.supports_masking = True
+        Node(self, (self._inputs_struct,), {}, None)
+        self._inbound_nodes.clear()
+        if trainable is not None and not trainable:
+            self.trainable = False
+        names = [layer.name for layer in self.layers]
+        doubles = {one for one in names if names.count(one) > 1}
+        if doubles:
+            raise ValueError(
+                f"The layer names in a model must be unique. {sorted(doubles)} occur more than once:"
+                f" all layers: {names}. Give them a `name`."
+            )
+        self._post_build()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, by decreasing distance from the outputs."""
+        return [one for one in self._operations if isinstance(one, Layer)]
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` is reserved and cannot be set. Use another attribute name."
+        )
+
+    @property
+    def operations(self) -> list:
+        """The layers and operations, in order."""
+        return list(self._operations)
+
+    @property
+    def inputs(self) -> list:
+        """Flat list of the symbolic inputs."""
+        return list(self.graph.inputs)
+
+    @property
+    def outputs(self) -> list:
+        """Flat list of the symbolic outputs."""
+        return list(self.graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, as they were given."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, as they were given."""
+        return self._outputs_struct
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs, in their structure."""
+        return tree.map_structure(lambda tensor: tensor.shape, self._inputs_struct)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs, in their structure."""
+        return tree.map_structure(lambda tensor: tensor.shape, self._outputs_struct)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the input layers."""
+        return [tensor._keras_history.operation.name for tensor in self.graph.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs."""
+        return [tensor._keras_history.operation.name for tensor in self.graph.outputs]
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The outputs for `inputs`, in the structure of the model's outputs."""
+        flat = [
+            value if isinstance(value, Tensor) else Tensor(np.asarray(value))
+            for value in flatten_inputs(self, inputs)
+        ]
+        masks = [tensor._keras_mask for tensor in flat]
+        if mask is not None:
+            given = tree.flatten(mask)
+            if len(given) == len(masks):
+                masks = given
+        prepared = [
+            _fit_tensor(tensor, symbolic, self) for tensor, symbolic in zip(flat, self.graph.inputs)
+        ]
+        if state.recording is None and (any(m is not None for m in masks) or self._masks_inside()):
+            outputs, _, found = self.graph.forward(
+                state.run or _inference(), [tensor.array for tensor in prepared], None, masks
+            )
+            results = [Tensor(array) for array in outputs]
+            for tensor, slot in zip(results, self.graph.output_slots):
+                mask_found = found.get(slot)
+                if mask_found is not None:
+                    tensor._keras_mask = (
+                        mask_found if isinstance(mask_found, Tensor) else Tensor(mask_found)
+                    )
+        elif any(m is not None for m in masks) or self._masks_inside():
+            return self._call_layers(prepared, masks)
+        else:
+            result = call_kernel(self, prepared, {})
+            results = [result] if isinstance(result, Tensor) else list(result)
+        if isinstance(self._outputs_struct, KerasTensor):
+            return results[0]
+        return tree.pack_sequence_as(self._outputs_struct, results)
+
+    def _masks_inside(self) -> bool:
+        return any(tensor._keras_mask is not None for tensor in self.graph.outputs)
+
+    def _call_layers(self, prepared: list, masks: list) -> Any:
+        """Layer by layer, in an open recording: masks travel on the tensors."""
+        mapping: dict[int, Any] = {}
+        for symbolic, tensor, mask in zip(self.graph.inputs, prepared, masks):
+            if mask is not None:
+                tensor._keras_mask = mask if isinstance(mask, Tensor) else Tensor(np.asarray(mask))
+            mapping[id(symbolic)] = tensor
+        for step in self.graph.steps:
+            args, kwargs = step.arguments(mapping)
+            results = tree.flatten(step.operation(*args, **kwargs))
+            for slot, result in zip(step.outs, [one for one in results if one is not None]):
+                mapping[id(self.graph.tensors[slot])] = result
+        return tree.map_structure(lambda leaf: mapping[id(leaf)], self._outputs_struct)
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """The symbolic outputs for symbolic inputs."""
+        return replay(self, inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for those of the inputs."""
+        from minikeras.models.model import _specs
+
+        specs = replay(self, _specs(input_shape))
+        return tree.map_structure(lambda tensor: tensor.shape, specs)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The masks of the outputs; set by the call itself."""
+        if any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(inputs)):
+            return tree.map_structure(lambda leaf: leaf._keras_mask, self._outputs_struct)
+        return None
+
+    def _convert_call_inputs(self) -> None:
+        return None
+
+    def build(self, input_shape: Any = None, **_: Any) -> None:
+        """Nothing to do: a functional model is built when it is made."""
+        self.__dict__["built"] = True
+
+    def get_build_config(self) -> dict | None:
+        """None: the graph says it all."""
+        return None
+
+    # Configuration
+
+    def get_config(self) -> dict:
+        """The layers, how they are connected, the inputs and the outputs."""
+        if not functional_constructor(type(self)):
+            return Model.get_config(self)
+        inside = {id(node) for node in self.graph.nodes}
+        keys: dict[int, tuple[str, int]] = {}
+        records = []
+        for operation in self._operations:
+            index = 0
+            for node in operation._inbound_nodes:
+                if id(node) in inside:
+                    keys[id(node)] = (operation.name, index)
+                    index += 1
+        for operation in self._operations:
+            record = serialization.serialize(operation)
+            if not isinstance(operation, Layer):
+                record["registered_name"] = type(operation).__name__
+                record["module"] = getattr(type(operation), "_keras_module", record["module"])
+            record["name"] = operation.name
+            record["inbound_nodes"] = [
+                _node_config(node, keys)
+                for node in operation._inbound_nodes
+                if id(node) in inside and not node.is_input
+            ]
+            records.append(record)
+
+        def key_of(tensor: KerasTensor) -> list:
+            history = tensor._keras_history
+            node = history.operation._inbound_nodes[history.node_index]
+            name, index = keys[id(node)]
+            return [name, index, history.tensor_index]
+
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": records,
+            "input_layers": _map_keys(key_of, self._inputs_struct),
+            "output_layers": _map_keys(key_of, self._outputs_struct),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The model that `config` describes."""
+        if {"layers", "input_layers", "output_layers"} <= set(config):
+            return functional_from_config(cls, config, custom_objects)
+        return super().from_config(config, custom_objects)
+
+
+def _inference() -> Any:
+    from minikeras.engine.context import INFERENCE
+
+    return INFERENCE
+
+
+def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:
+    array = tensor.array
+    if array.dtype.name == symbolic.dtype and array.ndim == len(symbolic.shape):
+        if all(
+            want is None or want == have
+            for want, have in zip(symbolic.shape[1:], array.shape[1:])
+        ):
+            return tensor
+    fitted = fit_to(array, symbolic, model)
+    if tensor.recording is None or not tensor.recording.open:
+        return Tensor(fitted)
+    from minikeras.engine.operation import cast_tensor
+
+    if fitted.shape == array.shape:
+        return cast_tensor(tensor, fitted.dtype)
+    from minikeras.engine.symbolic import operator
+
+    return cast_tensor(operator("reshape")(tensor, fitted.shape), fitted.dtype)
+
+
+def functional_constructor(cls: type) -> bool:
+    """Whether `cls` can be made from inputs and outputs."""
+    import inspect
+
+    if cls in (Functional, Model):
+        return True
+    init = cls.__init__  # type: ignore[misc]
+    if init in (Functional.__init__, Model.__init__):
+        return True
+    parameters = list(inspect.signature(init).parameters)[1:]
+    return parameters[:2] == ["inputs", "outputs"]
+
+
+def _map_keys(function: Any, structure: Any) -> Any:
+    if isinstance(structure, KerasTensor):
+        return function(structure)
+    if isinstance(structure, dict):
+        return {key: _map_keys(function, value) for key, value in structure.items()}
+    return [_map_keys(function, value) for value in structure]
+
+
+def _node_config(node: Node, keys: dict) -> dict:
+    def describe(leaf: Any) -> Any:
+        if not isinstance(leaf, KerasTensor):
+            return serialization.serialize(leaf)
+        history = leaf._keras_history
+        parent = history.operation._inbound_nodes[history.node_index]
+        name, index = keys[id(parent)]
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": list(leaf.shape),
+                "dtype": leaf.dtype,
+                "keras_history": [name, index, history.tensor_index],
+            },
+        }
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return serialization.serialize(value) if not _has_tensor(value) else [walk(x) for x in value]
+        if isinstance(value, list):
+            return [walk(x) for x in value]
+        if isinstance(value, dict):
+            return {key: walk(x) for key, x in value.items()}
+        return describe(value)
+
+    return {
+        "args": [walk(argument) for argument in node.args],
+        "kwargs": {key: walk(value) for key, value in node.kwargs.items()},
+    }
+
+
+def _has_tensor(value: Any) -> bool:
+    return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(value))
+
+
+def functional_from_config(cls: type, config: dict, custom_objects: dict | None = None) -> Any:
+    """Rebuild a functional model from its configuration.
+
+    Raises:
+        ValueError: for calls that refer to tensors that do not exist, or in a cycle.
+    """
+    operations: dict[str, Any] = {}
+    pending: list[tuple[Any, int, dict]] = []
+    with registry.custom_objects(custom_objects):
+        for record in config["layers"]:
+            record = dict(record)
+            record.setdefault("config", {})
+            operation = serialization.deserialize(record, registry.layers)
+            if not isinstance(operation, Operation):
+                raise ValueError(
+                    "A model config may hold layers and operations only. Received:"
+                    f" {record.get('class_name')!r}, which gave {type(operation)}"
+                )
+            name = record.get("name") or operation.name
+            if not isinstance(operation, Layer):
+                operation.name = name
+            if isinstance(operation, Model) and operation._inbound_nodes:
+                operation._inbound_nodes.clear()
+            operations[name] = operation
+            for index, node in enumerate(record.get("inbound_nodes") or []):
+                pending.append((operation, index, node))
+        made: dict[tuple[str, int], list] = {}
+        for name, operation in operations.items():
+            for index, node in enumerate(operation._inbound_nodes):
+                made[(name, index)] = node.output_tensors
+        names = {id(operation): name for name, operation in operations.items()}
+        while pending:
+            rest = []
+            for operation, index, node in pending:
+                key = (names[id(operation)], index)
+                if index and (key[0], index - 1) not in made:
+                    rest.append((operation, index, node))
+                    continue
+                try:
+                    args, kwargs = _arguments_from(node, made)
+                except _NotYet:
+                    rest.append((operation, index, node))
+                    continue
+                outputs = operation(*args, **kwargs)
+                made[key] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+            if len(rest) == len(pending):
+                names_left = sorted({names[id(one[0])] for one in rest})
+                raise ValueError(
+                    "The model config is not consistent: these layers depend on each other in a"
+                    f" cycle, or on layers that are not there: {names_left}"
+                )
+            pending = rest
+
+    def tensor_of(key: Any) -> KerasTensor:
+        try:
+            return made[(key[0], key[1])][key[2]]
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(f"The model config names a tensor that does not exist: {key}") from None
+
+    inputs = _map_from_keys(tensor_of, config["input_layers"])
+    outputs = _map_from_keys(tensor_of, config["output_layers"])
+    name, trainable = config.get("name"), config.get("trainable")
+    extra = {
+        key: value
+        for key, value in config.items()
+        if key not in ("name", "trainable", "layers", "input_layers", "output_layers", "dtype")
+    }
+    return cls(inputs, outputs, name=name, **({"trainable": trainable} if trainable is False else {}), **extra)
+
+
+class _NotYet(Exception):
+    pass
+
+
+def _arguments_from(node: Any, made: dict) -> tuple[list, dict]:
+    if isinstance(node, dict):
+
+        def walk(value: Any) -> Any:
+            if isinstance(value, dict):
+                if value.get("class_name") == "__keras_tensor__":
+                    history = value["config"].get("keras_history")
+                    if history is None or (history[0], history[1]) not in made:
+                        raise _NotYet
+                    return made[(history[0], history[1])][history[2]]
+                if "class_name" in value and "config" in value:
+                    return serialization.deserialize(value)
+                return {key: walk(item) for key, item in value.items()}
+            if isinstance(value, list):
+                return [walk(item) for item in value]
+            return value
+
+        args = [walk(value) for value in node.get("args", [])]
+        return args, {key: walk(value) for key, value in node.get("kwargs", {}).items()}
+    # Keras 2: a list of [name, node index, tensor index, kwargs], or of lists of them.
+    tensors, kwargs = [], {}
+    entries = node if isinstance(node[0], (list, tuple)) else [node]
+    for entry in entries:
+        if (entry[0], entry[1]) not in made:
+            raise _NotYet
+        tensors.append(made[(entry[0], entry[1])][entry[2]])
+        if len(entry) > 3:
+            for key, value in entry[3].items():
+                if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+                    if (value[0], value[1]) not in made:
+                        raise _NotYet
+                    value = made[(value[0], value[1])][value[2]]
+                kwargs[key] = value
+    return [tensors[0] if len(tensors) == 1 else tensors], kwargs
+
+
+def _map_from_keys(function: Any, keys: Any) -> Any:
+    if isinstance(keys, dict):
+        return {key: _map_from_keys(function, value) for key, value in keys.items()}
+    if isinstance(keys, (list, tuple)) and len(keys) == 3 and isinstance(keys[0], str):
+        return function(keys)
+    if isinstance(keys, (list, tuple)):
+        return [_map_from_keys(function, value) for value in keys]
+    raise ValueError(f"The model config names inputs or outputs in a form not known: {keys}")

@@ -1,0 +1,300 @@
+"""`Model`: a layer that trains."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+from minikeras.engine import registry, serialization
+from minikeras.engine.layer import Layer
+from minikeras.engine.symbolic import KerasTensor
+from minikeras.engine.variable import standardize_shape
+from minikeras.training.trainer import Trainer
+
+
+def functional_arguments(args: tuple, kwargs: dict) -> bool:
+    """Whether a constructor was called as `Model(inputs, outputs)`."""
+    return (
+        len(args) >= 2 and not isinstance(args[1], str)
+        or len(args) == 1 and "outputs" in kwargs
+        or "inputs" in kwargs and "outputs" in kwargs
+    )
+
+
+@registry.models.register("Model")
+class Model(Trainer, Layer):
+    """Layers grouped into something that can be trained, evaluated, saved.
+
+    Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, `Sequential([...])`, or
+    a subclass with layers made in `__init__` and used in `call`.
+
+    Args:
+        inputs: `KerasTensor`, or list, tuple or dict of them, from `minikeras.Input`.
+        outputs: `KerasTensor`, or list, tuple or dict of them.
+        name: String. Defaults to an automatic name.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> inputs = minikeras.Input(shape=(3,))
+    >>> outputs = minikeras.layers.Dense(2)(inputs)
+    >>> model = minikeras.Model(inputs, outputs)
+    >>> model.predict(np.ones((4, 3)), verbose=0).shape
+    (4, 2)
+    """
+
+    _keras_module = "keras.models"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and functional_arguments(args, kwargs):
+            from minikeras.models.functional import Functional
+
+            return Functional.__new__(Functional, *args, **kwargs)
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from minikeras.models.functional import Functional
+
+        if functional_arguments(args, kwargs) and not isinstance(self, Functional):
+            # A subclass that passes inputs and outputs on is a functional model.
+            _inject_functional(type(self))
+            Functional.__init__(self, *args, **kwargs)  # type: ignore[arg-type]
+            return
+        Trainer.__init__(self)
+        Layer.__init__(self, *args, **kwargs)
+
+    # Layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+        return list(self._flatten_layers(recursive=False, include_self=False))
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` is reserved and cannot be set. Use another attribute name."
+        )
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name or index.
+
+        Raises:
+            ValueError: if there is none, or if not exactly one of the two is given.
+        """
+        if name is not None and index is not None:
+            raise ValueError(
+                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
+            )
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has"
+                    f" {len(self.layers)} layers."
+                )
+            return self.layers[index]
+        if name is None:
+            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}."
+        )
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The forward pass. A subclass defines it."""
+        raise NotImplementedError(
+            f"Model {type(self).__name__} does not have a `call()` method implemented. Define"
+            " `call(self, inputs)`, or use `Sequential` or `Model(inputs, outputs)`."
+        )
+
+    def build_from_config(self, config: dict) -> None:
+        """Build with the shapes in `config`."""
+        if not config:
+            return
+        shape = config.get("input_shape") or config.get("shapes_dict")
+        if shape is None:
+            return
+        from minikeras.engine.layer import _as_shape
+
+        if not getattr(type(self).build, "_is_default", False):
+            Layer.build_from_config(self, config)
+            return
+        shape = _as_shape(shape)
+        if isinstance(shape, dict) and "shapes_dict" in config:
+            shape = {key.removesuffix("_shape"): value for key, value in shape.items()}
+            specs: Any = {key: _specs(value) for key, value in shape.items()}
+            self.symbolic_call(**specs)
+        else:
+            self.symbolic_call(_specs(shape))
+
+    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+        """Build by calling the model on symbolic inputs of that shape (batch axis included).
+
+        Raises:
+            ValueError: if the shape is missing or the model cannot be called so.
+        """
+        if self.built:
+            return
+        if input_shape is None and not shapes:
+            self.built = True
+            return
+        if self.__dict__.get("_building"):
+            self.built = True
+            return
+        self.__dict__["_building"] = True
+        try:
+            if _is_shape(input_shape):
+                specs: Any = KerasTensor(standardize_shape(input_shape))
+            else:
+                specs = _specs(input_shape)
+            if all(layer.built for layer in self.layers) and self.layers:
+                self.built = True
+                return
+            self.__dict__["built"] = True
+            try:
+                self._infer_output_spec((specs,), {})
+            except NotImplementedError:
+                raise
+            except Exception as error:
+                self.__dict__["built"] = False
+                raise ValueError(
+                    f"Model {type(self).__name__} cannot be built by calling it on an input of shape"
+                    f" {input_shape}: {error}. Call it on real data instead."
+                ) from error
+        finally:
+            self.__dict__.pop("_building", None)
+
+    build._is_default = True  # type: ignore[attr-defined]
+
+    def build_with(self, shapes: dict, single: bool = False) -> None:
+        # The layers inside are built where `call` uses them.
+        if self.built:
+            return
+        if getattr(type(self).build, "_is_default", False):
+            self.__dict__["_build_shapes"] = dict(shapes)
+            self.built = True
+        else:
+            Layer.build_with(self, shapes, single)
+
+    # Text
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list | None = None,
+        print_fn: Callable | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print a table of the layers, their output shapes and parameters."""
+        from minikeras.models.summary import print_summary
+
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    # Files
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
+        """Write the whole model: `.keras`, or `.h5` / `.hdf5` (HDF5)."""
+        from minikeras import saving
+
+        saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
+    ) -> None:
+        """Write the weights: `.weights.h5`, or `.h5` in the older layout."""
+        from minikeras import saving
+
+        saving.save_weights(self, filepath, overwrite, max_shard_size, **kwargs)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read weights, from a weights file or a whole-model file of any Keras generation."""
+        from minikeras import saving
+
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def export(self, *_: Any, **__: Any) -> None:
+        """Not available: exported formats belong to other frameworks.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "`Model.export` writes formats of TensorFlow, ONNX or OpenVINO, which need those"
+            " packages. Save with `model.save('model.keras')` and export with Keras itself."
+        )
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON; `model_from_json` reads it."""
+        return json.dumps(serialization.serialize(self), **kwargs)
+
+    # Configuration
+
+    def get_config(self) -> dict:
+        """The configuration of a subclassed model: its constructor's arguments."""
+        return Layer.get_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The model that `config` describes."""
+        from minikeras.models import functional, sequential
+
+        if cls is Model and "layers" in config:
+            if "input_layers" in config:
+                return functional.functional_from_config(functional.Functional, config, custom_objects)
+            return sequential.Sequential.from_config(config, custom_objects)
+        if {"layers", "input_layers", "output_layers"} <= set(config):
+            return functional.functional_from_config(cls, config, custom_objects)
+        with registry.custom_objects(custom_objects):
+            return super().from_config(config)
+
+
+def _inject_functional(cls: type) -> None:
+    from minikeras.models.functional import Functional
+
+    if Functional in cls.__mro__:
+        return
+    bases = tuple(Functional if base is Model else base for base in cls.__bases__)
+    if Functional not in bases:
+        for base in cls.__bases__:
+            if issubclass(base, Model):
+                _inject_functional(base)
+        return
+    cls.__bases__ = bases
+    if "call" not in cls.__dict__:
+        cls.composite = False  # type: ignore[attr-defined]
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(
+        size is None or isinstance(size, int) for size in value
+    )
+
+
+def _specs(shapes: Any) -> Any:
+    if _is_shape(shapes):
+        return KerasTensor(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: _specs(value) for key, value in shapes.items()}
+    if isinstance(shapes, (list, tuple)):
+        return type(shapes)(_specs(value) for value in shapes)
+    return shapes
+
+
+def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any:
+    """The model that `json_string` (from `model.to_json()`) describes, with fresh weights."""
+    from minikeras.saving import model_from_json as read
+
+    return read(json_string, custom_objects)
