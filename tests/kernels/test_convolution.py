@@ -34,9 +34,7 @@ def taps(kernel_size, outputs, strides, before, dilation, sizes):
     """Every (output position, tap, input position) whose input exists."""
     for o in itertools.product(*map(range, outputs)):
         for k in itertools.product(*map(range, kernel_size)):
-            i = tuple(
-                a * s + b * d - p for a, b, s, d, p in zip(o, k, strides, dilation, before)
-            )
+            i = tuple(a * s + b * d - p for a, b, s, d, p in zip(o, k, strides, dilation, before))
             if all(0 <= a < n for a, n in zip(i, sizes)):
                 yield o, k, i
 

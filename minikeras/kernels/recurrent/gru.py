@@ -158,6 +158,7 @@ def gru_backward(
     d_states: Sequence[Array | None] | None = None,
     *,
     need_inputs: bool = True,
+    need_weights: bool = True,
     d_kernel: Array | None = None,
     d_recurrent_kernel: Array | None = None,
     d_bias: Array | None = None,
@@ -226,5 +227,6 @@ def gru_backward(
     recurrent = dz[1:] if reset_after else dz[[1, 2, 0]]
     return collect(
         seq, dz[:3], recurrent, h[:-1], _GRU_GATES, _GRU_RECURRENT_GATES, states, need_inputs,
+        need_weights,
         d_kernel, d_recurrent_kernel, d_bias, last_left,
     )  # fmt: skip

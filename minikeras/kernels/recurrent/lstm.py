@@ -138,6 +138,7 @@ def lstm_backward(
     d_states: Sequence[Array | None] | None = None,
     *,
     need_inputs: bool = True,
+    need_weights: bool = True,
     d_kernel: Array | None = None,
     d_recurrent_kernel: Array | None = None,
     d_bias: Array | None = None,
@@ -189,4 +190,5 @@ def lstm_backward(
 
     scan_backward(seq, step, states, d_outputs, dz)
     return collect(seq, dz, dz, h[:-1], gates, gates, states, need_inputs,
+                    need_weights,
                     d_kernel, d_recurrent_kernel, d_bias)  # fmt: skip

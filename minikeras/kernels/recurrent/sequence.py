@@ -70,11 +70,11 @@ class Run(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Gradients of a recurrence; `inputs` is `None` unless asked for, `bias` without a bias."""
+    """Gradients of a recurrence; `None` for those not asked for."""
 
     inputs: Array | None
-    kernel: Array
-    recurrent_kernel: Array
+    kernel: Array | None
+    recurrent_kernel: Array | None
     bias: Array | None
     states: tuple[Array, ...]
 
@@ -315,7 +315,7 @@ def activate(activation: Activation, z: Array) -> Any:
 
 
 def collect(
-    seq, dz, dz_recurrent, h, gates, recurrent_gates, states, need_inputs,
+    seq, dz, dz_recurrent, h, gates, recurrent_gates, states, need_inputs, need_weights,
     d_kernel, d_recurrent_kernel, d_bias, last_left=None,
 ) -> Gradients:  # fmt: skip
     """Weight and input gradients from those of the gates.
@@ -323,6 +323,9 @@ def collect(
     `dz` belongs to the inputs' product, `dz_recurrent` to the states'. `last_left` replaces the
     state as the left factor of the last recurrent gate.
     """
+    dx = input_gradient(seq, dz, gates) if need_inputs else None
+    if not need_weights:
+        return Gradients(dx, None, None, None, states)
     d_kernel = buffer(d_kernel, seq.kernel)
     d_recurrent_kernel = buffer(d_recurrent_kernel, seq.recurrent_kernel)
     d_bias = buffer(d_bias, seq.bias)
@@ -340,5 +343,4 @@ def collect(
             bias_gradient(dz_recurrent, recurrent_gates, d_bias[1])
         else:
             bias_gradient(dz, gates, d_bias)
-    dx = input_gradient(seq, dz, gates) if need_inputs else None
     return Gradients(dx, d_kernel, d_recurrent_kernel, d_bias, states)

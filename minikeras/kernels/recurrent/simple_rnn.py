@@ -101,6 +101,7 @@ def simple_rnn_backward(
     d_states: Sequence[Array | None] | None = None,
     *,
     need_inputs: bool = True,
+    need_weights: bool = True,
     d_kernel: Array | None = None,
     d_recurrent_kernel: Array | None = None,
     d_bias: Array | None = None,
@@ -114,6 +115,7 @@ def simple_rnn_backward(
         d_last: gradient of the last output, of shape `(batch, units)`.
         d_states: gradients of the last states; any may be `None`.
         need_inputs: whether the gradient of the inputs is wanted.
+        need_weights: whether the gradients of kernels and bias are wanted.
         d_kernel, d_recurrent_kernel, d_bias: where to write these gradients.
         overwrite: whether `saved` may be destroyed, which spares a buffer.
 
@@ -133,4 +135,5 @@ def simple_rnn_backward(
 
     scan_backward(seq, step, states, d_outputs, dz)
     return collect(seq, dz, dz, h[:-1], (0,), (0,), states, need_inputs,
+                    need_weights,
                     d_kernel, d_recurrent_kernel, d_bias)  # fmt: skip

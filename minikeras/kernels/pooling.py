@@ -1,0 +1,219 @@
+"""Max and average pooling with their derivatives, channels-last, in any number of dimensions.
+
+A window's maximum or sum is the maximum or sum along one dimension after the other, each a few
+passes over strided views: no patches are built. Geometry comes from `windows.geometry`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .windows import Sizes, Windows, tiles, valid_range
+
+# Input of one tile, so that the intermediate results of its dimensions stay in cache.
+POOL_TILE = 1 << 19
+
+
+def max_pool(
+    x: np.ndarray, pool_size: Sizes, strides: Sizes, before: Sizes, outputs: Sizes
+) -> np.ndarray:
+    """Largest element of each window, ``(batch, *outputs, channels)``; padding never wins."""
+    floating = np.issubdtype(x.dtype, np.inexact) or x.dtype.kind == "V"
+    lowest = -np.inf if floating else np.iinfo(x.dtype).min
+    return _reduce(np.maximum, x, pool_size, strides, before, outputs, lowest)
+
+
+def max_pool_gradient(
+    dy: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    pool_size: Sizes,
+    strides: Sizes,
+    before: Sizes,
+) -> np.ndarray:
+    """Gradient of `max_pool`: all of it to the first maximum of each window in row-major order.
+
+    Args:
+        dy: Gradient of the output.
+        x: Input of `max_pool`.
+        y: Its output.
+        pool_size: Window, as are ``strides`` and ``before``.
+        strides: Steps of the window.
+        before: Padding in front.
+    """
+    sizes, outputs, channels = x.shape[1:-1], y.shape[1:-1], x.shape[-1]
+    # Windows that do not overlap write each element of dx once.
+    apart = all(s >= k for s, k in zip(strides, pool_size))
+    covered = apart and all(
+        s == k and p == 0 and o * s == i
+        for s, k, p, o, i in zip(strides, pool_size, before, outputs, sizes)
+    )
+    dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)
+    image = math.prod(sizes) * channels * x.itemsize
+    for i, j, _, _ in tiles(len(x), 1, image, POOL_TILE):
+        free = np.ones(y[i:j].shape, bool)
+        hit = np.empty_like(free)
+        product = None if apart else np.empty(free.shape, dy.dtype)
+        for tap in np.ndindex(*pool_size):
+            reads, writes = [slice(None)], [slice(None)]
+            for t, size, count, s, p in zip(tap, sizes, outputs, strides, before):
+                low, high = valid_range(size, count, s, t - p)
+                reads.append(slice(low, high))
+                begin = low * s + t - p
+                writes.append(slice(begin, begin + max((high - low - 1) * s + 1, 0), s))
+            source, target = tuple(reads), tuple(writes)
+            won, left = hit[source], free[source]
+            np.equal(x[i:j][target], y[i:j][source], out=won)
+            won &= left
+            left ^= won
+            if product is None:
+                np.multiply(dy[i:j][source], won, out=dx[i:j][target])
+            else:
+                view = dx[i:j][target]
+                view += np.multiply(dy[i:j][source], won, out=product[source])
+    return dx
+
+
+def average_pool(
+    x: np.ndarray, pool_size: Sizes, strides: Sizes, before: Sizes, outputs: Sizes
+) -> np.ndarray:
+    """Mean of each window, padding not counted: ``(batch, *outputs, channels)``."""
+    y = _reduce(np.add, x, pool_size, strides, before, outputs, 0)
+    y /= window_counts(x.shape[1:-1], pool_size, strides, before, outputs).astype(y.dtype)
+    return y
+
+
+def average_pool_gradient(
+    dy: np.ndarray, input_shape: Sizes, pool_size: Sizes, strides: Sizes, before: Sizes
+) -> np.ndarray:
+    """Gradient of `average_pool` for an input of spatial sizes ``input_shape``."""
+    outputs = dy.shape[1:-1]
+    counts = window_counts(input_shape, pool_size, strides, before, outputs).astype(dy.dtype)
+    dx = dy / counts
+    for axis, (size, k, s, p) in enumerate(zip(input_shape, pool_size, strides, before), 1):
+        dx = _spread(dx, axis, size, k, s, p)
+    return dx
+
+
+def window_counts(
+    sizes: Sequence[int], pool_size: Sizes, strides: Sizes, before: Sizes, outputs: Sizes
+) -> np.ndarray:
+    """How many inputs each window holds, shape ``(*outputs, 1)``."""
+    counts = np.ones((1,), np.int64)
+    for axis, (size, k, s, p, o) in enumerate(zip(sizes, pool_size, strides, before, outputs)):
+        start = np.arange(o) * s - p
+        held = np.minimum(start + k, size) - np.maximum(start, 0)
+        counts = counts * held.reshape(-1, *(1,) * (len(outputs) - axis))
+    return counts
+
+
+def adaptive_windows(size: int, output_size: int) -> list[tuple[int, int]]:
+    """The ``output_size`` windows that cover ``size`` inputs as evenly as integers allow."""
+    return [
+        (i * size // output_size, -(-(i + 1) * size // output_size)) for i in range(output_size)
+    ]
+
+
+def adaptive_average_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
+    """Mean over evenly spread windows: ``(batch, *output_size, channels)``."""
+    for axis, size in enumerate(output_size, 1):
+        parts = adaptive_windows(x.shape[axis], size)
+        x = np.stack([_at(x, axis, *part).mean(axis) for part in parts], axis)
+    return x
+
+
+def adaptive_average_pool_gradient(dy: np.ndarray, input_shape: Sizes) -> np.ndarray:
+    """Gradient of `adaptive_average_pool` for an input of spatial sizes ``input_shape``."""
+    for axis in range(len(input_shape), 0, -1):
+        size = input_shape[axis - 1]
+        dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy.dtype)
+        for i, (start, stop) in enumerate(adaptive_windows(size, dy.shape[axis])):
+            view = _at(dx, axis, start, stop)
+            view += _at(dy, axis, i, i + 1) / dy.dtype.type(stop - start)
+        dy = dx
+    return dy
+
+
+def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Maximum over evenly spread windows, and what its gradient needs."""
+    winners = []
+    for axis, size in enumerate(output_size, 1):
+        parts = adaptive_windows(x.shape[axis], size)
+        index = np.stack([_at(x, axis, *part).argmax(axis) + part[0] for part in parts], axis)
+        winners.append(index)
+        x = np.take_along_axis(x, index, axis)
+    return x, winners
+
+
+def adaptive_max_pool_gradient(
+    dy: np.ndarray, input_shape: Sizes, winners: list[np.ndarray]
+) -> np.ndarray:
+    """Gradient of `adaptive_max_pool`, to the first maximum of each window."""
+    for axis in range(len(input_shape), 0, -1):
+        index = winners[axis - 1]
+        dx = np.zeros((*dy.shape[:axis], input_shape[axis - 1], *dy.shape[axis + 1 :]), dy.dtype)
+        # One window at a time: neighbours may share their winner.
+        for i in range(dy.shape[axis]):
+            at, part = _at(index, axis, i, i + 1), _at(dy, axis, i, i + 1)
+            np.put_along_axis(dx, at, np.take_along_axis(dx, at, axis) + part, axis)
+        dy = dx
+    return dy
+
+
+def _reduce(
+    combine: np.ufunc,
+    x: np.ndarray,
+    pool_size: Sizes,
+    strides: Sizes,
+    before: Sizes,
+    outputs: Sizes,
+    fill: float,
+) -> np.ndarray:
+    """Combine the elements of each window, one dimension after the other."""
+    y = np.empty((len(x), *outputs, x.shape[-1]), x.dtype)
+    windows = Windows(x, pool_size, strides, (1,) * len(outputs), before, outputs, fill)
+    steps = [n for n, (k, s) in enumerate(zip(pool_size, strides), 1) if k > 1 or s > 1]
+    row_bytes = strides[0] * math.prod(x.shape[2:]) * x.itemsize
+    for i, j, a, b in tiles(len(x), outputs[0], row_bytes, POOL_TILE):
+        part, done = windows.source(i, j, a, b), y[i:j, a:b]
+        if not steps:
+            done[...] = part
+        for axis in steps:
+            k, s = pool_size[axis - 1], strides[axis - 1]
+            count = done.shape[axis]
+            views = [_at(part, axis, t, t + (count - 1) * s + 1, s) for t in range(k)]
+            target = done if axis == steps[-1] else np.empty(views[0].shape, x.dtype)
+            if k == 1:
+                target[...] = views[0]
+            else:
+                combine(views[0], views[1], out=target)
+            for view in views[2:]:
+                combine(target, view, out=target)
+            part = target
+    return y
+
+
+def _spread(dy: np.ndarray, axis: int, size: int, k: int, s: int, p: int) -> np.ndarray:
+    """Add ``dy`` to each element of its windows along ``axis``."""
+    if k == 1 and s == 1 and p == 0 and dy.shape[axis] == size:
+        return dy
+    dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy.dtype)
+    for t in range(k):
+        low, high = valid_range(size, dy.shape[axis], s, t - p)
+        if high == low:
+            continue
+        begin = low * s + t - p
+        view = _at(dx, axis, begin, begin + (high - low - 1) * s + 1, s)
+        part = _at(dy, axis, low, high)
+        if s >= k:
+            view[...] = part
+        else:
+            view += part
+    return dx
+
+
+def _at(x: np.ndarray, axis: int, start: int, stop: int, step: int = 1) -> np.ndarray:
+    return x[(slice(None),) * axis + (slice(start, stop, step),)]
