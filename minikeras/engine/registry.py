@@ -238,6 +238,8 @@ constraints = Registry("constraint", "keras.constraints", "minikeras.constraints
 layers = Registry("layer", "keras.layers", "minikeras.layers")
 losses = Registry("loss", "keras.losses", "minikeras.losses")
 metrics = Registry("metric", "keras.metrics", "minikeras.metrics")
+# In `metrics`, Keras's snake-case names are those of classes; the functions have their own names.
+metric_functions = Registry("metric function", "keras.metrics", "minikeras.metrics")
 optimizers = Registry("optimizer", "keras.optimizers", "minikeras.optimizers")
 schedules = Registry(
     "learning rate schedule",
@@ -258,6 +260,7 @@ ALL = (
     constraints,
     losses,
     metrics,
+    metric_functions,
     optimizers,
     schedules,
     operations,

@@ -117,29 +117,25 @@ def home_of(obj: Any) -> registry.Registry | None:
 
 
 def _serialize_named(obj: Any) -> dict:
-    is_class = inspect.isclass(obj)
+    if not inspect.isclass(obj):
+        # Keras finds functions by name alone and writes nothing else of them.
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": registry.get_registered_name(obj),
+            "registered_name": "function",
+        }
     home = home_of(obj)
-    name = obj.__name__
     if home is not None:
         module, registered = getattr(obj, "_keras_module", home.public), None
-        if not is_class:
-            module = "builtins"
     else:
-        module = obj.__module__
-        registered = registry.get_registered_name(obj)
-    if is_class:
-        return {
-            "module": module,
-            "class_name": name,
-            "config": {},
-            "registered_name": registered,
-            "_kind": "class",
-        }
+        module, registered = obj.__module__, registry.get_registered_name(obj)
     return {
         "module": module,
-        "class_name": "function",
-        "config": name,
-        "registered_name": name if registered is None else registered,
+        "class_name": obj.__name__,
+        "config": {},
+        "registered_name": registered,
+        "_kind": "class",
     }
 
 
@@ -313,10 +309,15 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         raise ValueError(f"A config names the Python builtin {name!r}, which is not allowed.")
     candidates = [one for one in (home, _registry_of(module)) if one is not None]
     candidates += [one for one in registry.ALL if one not in candidates]
+    fallback = None
     for one in candidates:
         found = one.find(name)
         if found is not None and (one in (home, _registry_of(module)) or _allowed(one, module)):
-            return found
+            if want_class or not inspect.isclass(found):
+                return found
+            fallback = fallback or found
+    if fallback is not None:
+        return fallback
     if home is not None:
         raise ValueError(home.unknown(name))
     raise ValueError(
