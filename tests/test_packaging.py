@@ -26,7 +26,8 @@ def packaged():
     return [
         path
         for path in (ROOT / "minikeras").rglob("*")
-        if path.is_file() and not any(part.startswith((".", "__py")) for part in path.parts)
+        if path.is_file()
+        and not any(part.startswith((".", "__py")) for part in path.relative_to(ROOT).parts)
     ]
 
 
