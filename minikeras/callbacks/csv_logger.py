@@ -73,6 +73,10 @@ class CSVLogger(Callback):
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1):
+    if (
+        isinstance(value, Iterable)
+        and not isinstance(value, str)
+        and getattr(value, "ndim", None) != 0
+    ):
         return f'"[{", ".join(map(str, value))}]"'
     return value

@@ -36,17 +36,16 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.arrays import (
-    ArrayBatches,
+from minikeras.training.arrays import ArrayBatches, count_samples
+from minikeras.training.batches import Batch, BatchSource
+from minikeras.training.convert import (
     RowRange,
     as_arrays,
-    count_samples,
     is_array_like,
     is_on_disk,
     is_sparse,
     to_array,
 )
-from minikeras.training.batches import Batch, BatchSource
 from minikeras.training.streams import (
     IndexedBatches,
     IterableBatches,

@@ -12,8 +12,8 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.arrays import as_arrays, is_array_like, to_array
 from minikeras.training.batches import Batch, BatchSource
+from minikeras.training.convert import as_arrays, is_array_like, to_array
 
 
 def is_indexed(x: Any) -> bool:
