@@ -39,11 +39,24 @@ def _lanczos(radius: float) -> Callable[[np.ndarray], np.ndarray]:
     return kernel
 
 
+def _gaussian(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < 1.5, np.exp(-2 * x * x), 0)  # radius 1.5, standard deviation 0.5
+
+
+def _mitchell_cubic(x: np.ndarray) -> np.ndarray:
+    x = np.abs(x)
+    near = (7 / 6 * x - 2) * x * x + 8 / 9
+    far = ((-7 / 18 * x + 2) * x - 10 / 3) * x + 16 / 9
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
 FILTERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "bilinear": _triangle,
     "bicubic": _keys_cubic,
     "lanczos3": _lanczos(3.0),
     "lanczos5": _lanczos(5.0),
+    "gaussian": _gaussian,
+    "mitchellcubic": _mitchell_cubic,
 }
 
 
