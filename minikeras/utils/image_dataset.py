@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.kernels.resize import METHODS
 from minikeras.utils import image_utils
 from minikeras.utils.folders import dataset_from_directory
 
@@ -77,9 +76,9 @@ def image_dataset_from_directory(
     if not isinstance(size, (list, tuple)) or len(size) != 2:
         raise ValueError(f"`image_size` must be (height, width). Received: image_size={image_size}")
     method = interpolation.lower()
-    if method not in METHODS:
+    if method not in image_utils.METHODS:
         raise ValueError(
-            f"`interpolation` must be one of {METHODS}. Received: interpolation={interpolation!r}"
+            f"`interpolation` must be one of {image_utils.METHODS}. Received: interpolation={interpolation!r}"
         )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("`crop_to_aspect_ratio` and `pad_to_aspect_ratio` cannot both be True.")

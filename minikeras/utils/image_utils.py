@@ -11,6 +11,8 @@ from minikeras import config
 from minikeras.kernels import resize as resizing
 
 _COLOR_MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}
+# The last two are known to `image_dataset_from_directory` alone, not to `ops.image.resize`.
+METHODS = (*resizing.INTERPOLATIONS, "gaussian", "mitchellcubic")
 _PIL_FILTERS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
@@ -238,11 +240,12 @@ def resize_images(x: np.ndarray, size: tuple[int, int], interpolation: str) -> n
         ValueError: `interpolation` is unknown.
     """
     method = str(interpolation).lower()
-    if method not in resizing.METHODS:
+    if method not in METHODS:
         raise ValueError(
-            f"`interpolation` must be one of {resizing.METHODS}. Received: {interpolation!r}"
+            f"`interpolation` must be one of {METHODS}. Received: interpolation={interpolation!r}"
         )
-    return resizing.resize(x, size[0], size[1], method)
+    resized = resizing.resize(x.reshape(-1, *x.shape[-3:]), size, method)
+    return resized.reshape(*x.shape[:-3], *resized.shape[1:])
 
 
 def pad_and_resize(x: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
