@@ -112,11 +112,20 @@ class Registry:
         kind: What error messages call it, such as `"optimizer"`.
         public: Public Keras module that saved configs name, such as `"keras.optimizers"`.
         package: Module of this package whose import registers everything.
-        base: Optional predicate that tells an instance that `get` passes through.
+        default: Optional name of what None stands for.
+        by_name: Whether configs hold just the names of built-in functions.
     """
 
-    def __init__(self, kind: str, public: str, package: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        public: str,
+        package: str,
+        default: str | None = None,
+        by_name: bool = False,
+    ) -> None:
         self.kind, self.public, self.package = kind, public, package
+        self.default, self.by_name = default, by_name
         self._objects: dict[str, Any] = {}
         self._folded: dict[str, Any] = {}
         self._canonical: dict[Any, str] = {}
@@ -199,7 +208,7 @@ class Registry:
             ValueError: for an unknown name or a thing of another kind.
         """
         if identifier is None:
-            return None
+            return None if self.default is None else self.lookup(self.default)
         if isinstance(identifier, str):
             found = self.lookup(identifier, argument)
             return found() if inspect.isclass(found) else found
@@ -219,6 +228,10 @@ class Registry:
         """The config of `obj`: a dict, or a name for a registered function."""
         from minikeras.engine import serialization
 
+        if self.by_name and inspect.isfunction(obj):
+            name = self.canonical_name(obj)
+            if name is not None:
+                return name
         return serialization.serialize(obj)
 
     def deserialize(self, config: Any, custom_objects: dict | None = None) -> Any:
@@ -231,7 +244,9 @@ class Registry:
         return serialization.deserialize(config, self, custom_objects)
 
 
-activations = Registry("activation", "keras.activations", "minikeras.activations")
+activations = Registry(
+    "activation", "keras.activations", "minikeras.activations", default="linear", by_name=True
+)
 initializers = Registry("initializer", "keras.initializers", "minikeras.initializers")
 regularizers = Registry("regularizer", "keras.regularizers", "minikeras.regularizers")
 constraints = Registry("constraint", "keras.constraints", "minikeras.constraints")
