@@ -78,7 +78,8 @@ def image_dataset_from_directory(
     method = interpolation.lower()
     if method not in image_utils.METHODS:
         raise ValueError(
-            f"`interpolation` must be one of {image_utils.METHODS}. Received: interpolation={interpolation!r}"
+            f"`interpolation` must be one of {image_utils.METHODS}. "
+            f"Received: interpolation={interpolation!r}"
         )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("`crop_to_aspect_ratio` and `pad_to_aspect_ratio` cannot both be True.")

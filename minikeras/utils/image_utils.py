@@ -204,7 +204,8 @@ def smart_resize(
         data_format: `"channels_last"` or `"channels_first"`.
 
     Returns:
-        The images, in the dtype of `x`.
+        The images: of the dtype of `x` if that is floating or nothing is averaged (`"nearest"`),
+        otherwise `float32`.
 
     Raises:
         ValueError: An argument is out of range.
@@ -229,7 +230,7 @@ def smart_resize(
     cut_width = max(min(width, int(height * new_width / new_height)), 1)
     top, left = (height - cut_height) // 2, (width - cut_width) // 2
     images = images[..., top : top + cut_height, left : left + cut_width, :]
-    images = resize_images(images, (new_height, new_width), interpolation).astype(images.dtype)
+    images = resize_images(images, (new_height, new_width), interpolation)
     return np.moveaxis(images, -1, -3) if first else images
 
 
@@ -250,11 +251,12 @@ def resize_images(x: np.ndarray, size: tuple[int, int], interpolation: str) -> n
 
 def pad_and_resize(x: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
     """Resizes one image so that the whole of it fits, with black borders around."""
-    height, width = x.shape[:2]
-    ratio = max(height / size[0], width / size[1])
-    fitted = max(int(height / ratio), 1), max(int(width / ratio), 1)
-    x = resize_images(x, fitted, interpolation)
-    top, left = ((new - old) // 2 for new, old in zip(size, fitted))
+    old, new = np.array(x.shape[:2], "float32"), np.array(size, "float32")
+    fitted = old / (old / new).max()
+    height, width = np.maximum(np.floor(fitted), 1).astype(int).tolist()
+    x = resize_images(x, (height, width), interpolation)
+    # The borders are halved before they are rounded, as TensorFlow does.
+    top, left = np.maximum(np.floor((new - fitted) / 2), 0).astype(int).tolist()
     padded = np.zeros((*size, x.shape[2]), x.dtype)
-    padded[top : top + fitted[0], left : left + fitted[1]] = x
+    padded[top : top + height, left : left + width] = x
     return padded
