@@ -175,7 +175,9 @@ class TestArrays:
     def test_sparse_matrices_become_dense_by_batches(self):
         sparse = pytest.importorskip("scipy.sparse")
         for kind in (sparse.coo_matrix, sparse.csr_matrix, sparse.csc_array):
-            source = make_batches(kind(X.astype("float64")), Y, batch_size=4, shuffle=True, rng=rng())
+            source = make_batches(
+                kind(X.astype("float64")), Y, batch_size=4, shuffle=True, rng=rng()
+            )
             for x, y, _ in source.epoch():
                 assert type(x) is np.ndarray and x.dtype == np.float32
                 np.testing.assert_array_equal(x, X[y])
@@ -280,7 +282,7 @@ class TestSteps:
 
     def test_leaving_an_epoch_of_a_generator_loses_nothing(self):
         source = make_batches((np.full((1, 1), i) for i in range(5)), steps_per_epoch=3)
-        for x, _, _ in source.epoch():
+        for _ in source.epoch():
             break
         assert [x.item() for x, _, _ in source.epoch()] == [1, 2, 3]
 
@@ -315,7 +317,7 @@ class TestStreams:
         assert [part is not None for part in got] == [i < parts for i in range(3)]
 
     def test_batches_are_cast(self):
-        x, y, _ = next(make_batches((b for b in [(X.astype("float64"), [1, 2])])).epoch())
+        x, y, _ = next(make_batches(b for b in [(X.astype("float64"), [1, 2])]).epoch())
         assert x.dtype == np.float32 and y.tolist() == [1, 2]
 
     @pytest.mark.parametrize("batch", [[X, Y], (), (1, 2, 3, 4), "text", None])
