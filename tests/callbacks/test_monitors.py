@@ -92,7 +92,7 @@ class TestEarlyStopping:
             ([3, 2, 1, 4, 0.5, 4, 4, 4], {"patience": 2}, 7),
             ([3, 2.9, 2.8, 2.7], {"min_delta": 0.15}, 2),
             ([1, 2, 3, 4], {"start_from_epoch": 2}, 4),
-            ([1, 1, 1, 1, 1], {"baseline": 0.5, "patience": 3}, 4),
+            ([1, 1, 1, 1, 1], {"baseline": 0.5, "patience": 3}, 3),
             ([1, 0.4, 1, 1, 1, 1, 1], {"baseline": 0.5, "patience": 3}, 5),
             ([1, NAN, 0.5, 0.25], {"patience": 2}, 4),
             ([NAN, 1, 0.5, 0.25], {"patience": 1}, 4),
@@ -173,7 +173,7 @@ class TestModelCheckpoint:
         with pytest.warns(UserWarning, match="only with val_loss available"):
             scripted(loss=[1.0]).fit([ModelCheckpoint(tmp_path / "a.h5", save_best_only=True)])
         assert self.files(tmp_path) == ["a.h5"]
-        with pytest.raises(KeyError, match="There is no 'val_loss' among: loss, epoch"):
+        with pytest.raises(KeyError, match="There is no .*val_loss.* among: loss, epoch"):
             scripted(loss=[1.0]).fit([ModelCheckpoint(tmp_path / "{val_loss}.h5")])
 
     def test_a_directory_is_in_the_way(self, scripted, tmp_path):
