@@ -1,0 +1,66 @@
+"""Optimizers, under Keras's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikeras.engine import registry
+from minikeras.optimizers import schedules
+from minikeras.optimizers.adam import Adam, AdamW
+from minikeras.optimizers.base import Optimizer
+from minikeras.optimizers.rmsprop import RMSprop
+from minikeras.optimizers.sgd import SGD
+
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "SGD",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+
+def serialize(optimizer: Any) -> dict:
+    """The config of an optimizer, as a dict."""
+    return registry.optimizers.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: dict | None = None) -> Any:
+    """The optimizer that `serialize` described.
+
+    Args:
+        config: dict with `class_name` and `config`. The class name may be in lower case.
+        custom_objects: dict of names to the user's own classes.
+
+    Raises:
+        ValueError: for an unknown class.
+    """
+    return registry.optimizers.deserialize(config, custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that `identifier` means.
+
+    Args:
+        identifier: Name in any case, config dict, optimizer, or None.
+
+    Raises:
+        ValueError: for an unknown name or a thing of another kind.
+
+    Example:
+
+    >>> import minikeras
+    >>> type(minikeras.optimizers.get("adam")).__name__
+    'Adam'
+    """
+    found = registry.optimizers.get(identifier)
+    if found is None or isinstance(found, Optimizer):
+        return found
+    raise ValueError(
+        f"Could not interpret optimizer identifier: {identifier!r}. Pass the name of an optimizer,"
+        " an instance, or its config."
+    )

@@ -1,0 +1,109 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from minikeras.engine import registry
+from minikeras.optimizers.kernel import KernelOptimizer
+
+
+@registry.optimizers.register("SGD")
+class SGD(KernelOptimizer):
+    """Gradient descent, with momentum if wanted.
+
+    `w -= learning_rate * g`; with momentum, `velocity = momentum * velocity - learning_rate * g`
+    and `w += velocity`; with `nesterov`, `w += momentum * velocity - learning_rate * g`
+    (Sutskever et al., 2013).
+
+    Args:
+        learning_rate: Float, `LearningRateSchedule` or callable. Defaults to 0.01.
+        momentum: Float in [0, 1]. Defaults to 0.0.
+        nesterov: Boolean, default False.
+        {common}
+
+    Raises:
+        ValueError: if `momentum` is no float in [0, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> optimizer = minikeras.optimizers.SGD(learning_rate=0.1)
+    >>> v = minikeras.Variable(np.array([1.0, 2.0]))
+    >>> count = optimizer.apply_gradients([(np.array([1.0, -1.0]), v)])
+    >>> v.numpy().round(6).tolist()
+    [0.9, 2.1]
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
+            ema_momentum, ema_overwrite_frequency, loss_scale_factor,
+            gradient_accumulation_steps, name, **kwargs,
+        )  # fmt: skip
+        if not isinstance(momentum, float) or not 0 <= momentum <= 1:
+            raise ValueError(
+                f"`momentum` must be a float between [0, 1]. Received: momentum={momentum!r}"
+            )
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.momentums: list = []
+
+    def slot_groups(self) -> list:
+        return [{"momentums": ("momentum", "zeros")}] if self.momentum != 0 else []
+
+    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+        return (self.momentum, rate)
+
+    def rule(self) -> Any:
+        if not self.momentum:
+            return _descend
+        return _nesterov if self.nesterov else _momentum
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
+
+
+def _descend(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+    t = scratch[1]
+    np.multiply(g, c[2], t)
+    np.subtract(w, t, w)
+
+
+def _momentum(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+    _, momentum, rate, *_ = c
+    m, t = slots[1], scratch[1]
+    np.multiply(m, momentum, m)
+    np.multiply(g, rate, t)
+    np.subtract(m, t, m)
+    np.add(w, m, w)
+
+
+def _nesterov(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+    _, momentum, rate, *_ = c
+    m, (_, t, u) = slots[1], scratch
+    np.multiply(m, momentum, m)
+    np.multiply(g, rate, t)
+    np.subtract(m, t, m)
+    np.multiply(m, momentum, u)
+    np.subtract(u, t, u)
+    np.add(w, u, w)
