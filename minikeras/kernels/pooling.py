@@ -14,7 +14,7 @@ import numpy as np
 from .windows import Sizes, Windows, tiles, valid_range
 
 # Input of one tile, so that the intermediate results of its dimensions stay in cache.
-POOL_TILE = 1 << 19
+POOL_TILE = 1 << 20
 
 
 def max_pool(
