@@ -1,0 +1,287 @@
+"""The base of all metrics: named state, updated batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras import config as settings
+from minikeras.engine import dtype_policy, registry
+from minikeras.engine.naming import auto_name, name_scope
+from minikeras.engine.symbolic import Tensor
+from minikeras.engine.variable import Variable, standardize_shape
+from minikeras.engine.weights import unique
+
+
+def as_array(value: Any) -> Any:
+    """`value` as an array: tensors unwrapped, Python floats in `floatx()`; None stays None."""
+    if isinstance(value, (Tensor, Variable)):
+        return value.array
+    if isinstance(value, np.ndarray) or value is None:
+        return value
+    given = value
+    value = np.asarray(value)
+    if value.dtype.kind == "O":
+        raise ValueError(
+            "Metrics take arrays of numbers. Received something ragged or not numeric:"
+            f" {str(given)[:80]}"
+        )
+    if value.dtype == np.float64 and not hasattr(given, "dtype"):
+        value = value.astype(settings.floatx())
+    return value
+
+
+def as_tensor(value: Any, mask: Any = None) -> Any:
+    """Arrays as tensors, for code that a user wrote; other values pass through."""
+    if isinstance(value, np.ndarray):
+        value = Tensor(value)
+        if mask is not None:
+            value._keras_mask = mask
+    return value
+
+
+@registry.metrics.register("Metric", "metric")
+class Metric:
+    """A quantity that is accumulated over batches: state, how to update it, and a result.
+
+    A metric of your own makes its variables in `__init__` with `add_variable`, changes them in
+    `update_state`, and computes from them in `result`.
+
+    Args:
+        dtype: Dtype or policy of the computation. Defaults to `config.floatx()`.
+        name: String. Defaults to an automatic name.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> class Largest(minikeras.metrics.Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.seen = self.add_variable(shape=(), initializer="zeros", name="seen")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.seen.assign(max(float(self.seen), np.max(y_pred)))
+    ...     def result(self):
+    ...         return self.seen.value
+    >>> metric = Largest()
+    >>> float(metric([0, 1], np.array([0.25, 0.75])))
+    0.75
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or auto_name(type(self).__name__)
+        self._dtype_policy = dtype_policy.get(dtype or settings.floatx())
+        self._dtype = self._dtype_policy.compute_dtype
+        self._tracked: list = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The entry for plain arrays follows whichever method the class itself defines last.
+        if "_accumulate" in cls.__dict__:
+            cls.update_arrays = cls._accumulate  # type: ignore[attr-defined]
+        elif "update_state" in cls.__dict__ and "update_arrays" not in cls.__dict__:
+            cls.update_arrays = Metric.update_arrays  # type: ignore[method-assign]
+
+    # What a metric defines
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a batch to the state."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
+
+    def result(self) -> Any:
+        """The value so far: a scalar tensor, or a dict of scalar tensors."""
+        raise NotImplementedError(f"{type(self).__name__} must define `result`.")
+
+    def update_arrays(
+        self, y_true: Any, y_pred: Any = None, sample_weight: Any = None, mask: Any = None
+    ) -> None:
+        """Add a batch of plain NumPy arrays: what `update_state` does, without its conversions.
+
+        Built-in metrics compute on the arrays as they are. A metric whose `update_state` a user
+        wrote gets tensors.
+
+        Args:
+            y_true: Array of labels (or the values of `Mean` and `Sum`).
+            y_pred: Array of predictions.
+            sample_weight: Array of weights, or None.
+            mask: Array that tells which steps of `y_pred` count, or None.
+        """
+        args = (as_tensor(y_true), as_tensor(y_pred, mask))
+        if sample_weight is None:
+            self.update_state(*args)
+        else:
+            self.update_state(*args, sample_weight=as_tensor(sample_weight))
+
+    # State
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a state variable.
+
+        Args:
+            shape: Tuple, default `()`.
+            initializer: Initializer. Defaults to zeros.
+            dtype: Dtype. Defaults to `config.floatx()`.
+            aggregation: How replicas combine: `"sum"` (default), `"mean"`,
+                `"only_first_replica"` or `"none"`.
+            name: String. Defaults to an automatic name.
+        """
+        self._check_super_called()
+        if isinstance(shape, str):
+            # Keras 2's order began with the name.
+            shape, name = (), shape
+        shape = standardize_shape(shape)
+        if initializer in (None, "zeros") or type(initializer).__name__ == "Zeros":
+            initializer = _zeros
+        with name_scope(str(self.name).replace("/", ">"), caller=self):
+            variable = Variable(
+                initializer if callable(initializer) else registry.initializers.get(initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                synchronization="on_read",
+                name=name,
+            )
+        self._tracked.append(variable)
+        return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """The older name of `add_variable`."""
+        return self.add_variable(shape=shape, initializer=initializer, dtype=dtype, name=name)
+
+    @property
+    def variables(self) -> list:
+        """The state: own variables, then those of metrics kept as attributes."""
+        own: list = []
+        nested: list = []
+        containers = [v for v in self.__dict__.values() if isinstance(v, (list, tuple, dict))]
+        for item in _flat([*self._tracked, *containers]):
+            (nested if isinstance(item, Metric) else own).append(item)
+        return unique([*unique(own), *(v for metric in unique(nested) for v in metric.variables)])
+
+    def reset_state(self) -> None:
+        """Set all state to zero."""
+        for variable in self.variables:
+            variable.array[...] = 0
+
+    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list:
+        """What `update_state` would make of `metric_variables`; the own state stays.
+
+        Args:
+            metric_variables: Values, one for each of `variables`.
+            *args: Arguments of `update_state`.
+            **kwargs: Arguments of `update_state`.
+
+        Returns:
+            The new values, as tensors.
+        """
+        with _Borrowed(self, metric_variables) as variables:
+            self.update_state(*args, **kwargs)
+            return [Tensor(variable.array) for variable in variables]
+
+    def stateless_result(self, metric_variables: Any) -> Any:
+        """The result that follows from the values `metric_variables`; the own state stays."""
+        with _Borrowed(self, metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list:
+        """The values that `reset_state` would set; the own state stays."""
+        with _Borrowed(self, self.variables) as variables:
+            self.reset_state()
+            return [Tensor(variable.array) for variable in variables]
+
+    # Use
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_super_called()
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype of the computation."""
+        return self._dtype
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """The metric that `config` describes."""
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise TypeError(
+                f"Could not make a {cls.__name__} from config={config}. {error}. Does its"
+                " constructor take all that `get_config()` returns?"
+            ) from error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        tracked = self.__dict__.get("_tracked")
+        if (
+            tracked is not None
+            and isinstance(value, (Variable, Metric))
+            and not any(value is item for item in tracked)
+        ):
+            tracked.append(value)
+        object.__setattr__(self, name, value)
+
+    def _check_super_called(self) -> None:
+        if "_tracked" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}.__init__() must call `super().__init__()` before anything"
+                " else."
+            )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _zeros(shape: tuple, dtype: Any) -> np.ndarray:
+    return np.zeros(shape, "float32" if dtype == "bfloat16" else dtype)
+
+
+def _flat(items: Any) -> Any:
+    for item in items:
+        if isinstance(item, (Variable, Metric)):
+            yield item
+        elif isinstance(item, (list, tuple)):
+            yield from _flat(item)
+        elif isinstance(item, dict):
+            yield from _flat(item.values())
+
+
+class _Borrowed:
+    """The variables of a metric, with other values for a while."""
+
+    def __init__(self, metric: Metric, values: Any) -> None:
+        self.variables = metric.variables
+        if len(values) != len(self.variables):
+            raise ValueError(
+                f"Argument `metric_variables` must hold one value for each of the"
+                f" {len(self.variables)} variables of {type(metric).__name__}. Received"
+                f" {len(values)} values."
+            )
+        self.values = values
+
+    def __enter__(self) -> list:
+        self.own = [variable.array for variable in self.variables]
+        for variable, value in zip(self.variables, self.values):
+            own = variable.array
+            variable.array = np.array(np.broadcast_to(as_array(value), own.shape), own.dtype)
+        return self.variables
+
+    def __exit__(self, *_: Any) -> None:
+        for variable, array in zip(self.variables, self.own):
+            variable.array = array
