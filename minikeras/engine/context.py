@@ -56,7 +56,7 @@ class Run:
         losses: Pairs (loss Tensor, recording) added with `add_loss` on the way.
     """
 
-    __slots__ = ("training", "recording", "sink", "losses", "buffers")
+    __slots__ = ("training", "recording", "sink", "losses", "fuse", "logits")
 
     def __init__(
         self,
@@ -67,7 +67,9 @@ class Run:
         self.training, self.recording = training, recording
         self.sink = Gradients() if sink is None and recording else sink
         self.losses: list = []
-        self.buffers: dict = {}
+        # The graph whose marked steps leave their logits in `logits`, by slot.
+        self.fuse: Any = None
+        self.logits: dict = {}
 
 
 class Context:

@@ -341,8 +341,8 @@ class Graph:
             else:
                 records, needs, inputs = steps[index]
             context = Context(run, records, needs)
-            if step.marked:
-                context.want_logits = run.training is not None and records
+            if step.marked and run.fuse is self:
+                context.want_logits = True
             if step.simple and not mask_of:
                 if step.all_slots:
                     result = step.operation.forward(
@@ -368,6 +368,8 @@ class Graph:
                     values[slot] = array
             else:
                 values[step.outs[0]] = result
+            if context.want_logits:
+                run.logits[step.outs[0]] = context.logits
             if records:
                 calls.append((backward, context, inputs, step.outs))
             for slot in step.frees:

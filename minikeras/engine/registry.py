@@ -126,6 +126,8 @@ class Registry:
     ) -> None:
         self.kind, self.public, self.package = kind, public, package
         self.default, self.by_name = default, by_name
+        # Set where `get` takes things beyond the usual: returns None for what it does not know.
+        self.convert: Callable[[Any], Any] | None = None
         self._objects: dict[str, Any] = {}
         self._folded: dict[str, Any] = {}
         self._canonical: dict[Any, str] = {}
@@ -218,6 +220,10 @@ class Registry:
             return identifier()
         if callable(identifier) or hasattr(identifier, "get_config"):
             return identifier
+        self._load()
+        converted = self.convert(identifier) if self.convert is not None else None
+        if converted is not None:
+            return converted
         where = f" for argument `{argument}`" if argument else ""
         raise ValueError(
             f"Could not interpret {self.kind}{where}: {identifier!r} (of type"

@@ -1,0 +1,337 @@
+"""One step: forward, loss, backward, update, metrics. The inner loop of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import tree
+from minikeras.engine.context import Gradients, Run
+from minikeras.engine.recording import Recording
+from minikeras.engine.symbolic import Tensor
+
+
+class GraphProgram:
+    """The forward and backward pass of a model with a planned graph."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.functional = model._graph_model
+        self.graph = self.functional.graph
+        self.single = len(self.graph.inputs) == 1
+        self.names = self.functional.output_names
+        self.symbolic = self.functional._outputs_struct
+
+    def inputs(self, x: Any) -> list:
+        """`x` as the flat list of arrays the graph takes."""
+        from minikeras.models.functional import fit_to, flatten_inputs
+
+        if self.single and type(x) is np.ndarray:
+            return [fit_to(x, self.graph.inputs[0], self.model)]
+        return [
+            fit_to(np.asarray(value), symbolic, self.model)
+            for value, symbolic in zip(flatten_inputs(self.functional, x), self.graph.inputs)
+        ]
+
+    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
+        """The flat outputs, what `backward` needs, and the masks of the outputs."""
+        graph = self.graph
+        plan = graph.plan() if run.recording else None
+        outputs, calls, masks = graph.forward(run, self.inputs(x), plan)
+        if not masks:
+            return outputs, calls, None
+        found = [masks.get(slot) for slot in graph.output_slots]
+        return outputs, calls, [
+            mask.array if isinstance(mask, Tensor) else mask for mask in found
+        ]
+
+    def backward(self, calls: Any, douts: list, run: Run) -> None:
+        """Walk back; gradients go to the run's sink."""
+        self.graph.backward(calls, douts)
+
+    def pack(self, outputs: list) -> Any:
+        """The outputs in the model's structure."""
+        struct = self.functional._outputs_struct
+        if len(outputs) == 1 and not isinstance(struct, (list, tuple, dict)):
+            return outputs[0]
+        return tree.pack_sequence_as(struct, outputs)
+
+
+class CallProgram:
+    """The forward and backward pass of a model that defines `call`: recorded anew each time."""
+
+    names = None
+    graph = None
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.structure: Any = None
+
+    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
+        """The flat outputs, what `backward` needs, and the masks of the outputs."""
+        inputs = tree.map_structure(Tensor, x)
+        recording = Recording(run)
+        if run.recording:
+            with recording:
+                result = self.model(inputs, training=run.training)
+        else:
+            with _Quiet(run):
+                result = self.model(inputs, training=run.training)
+        self.structure = tree.map_structure(lambda _: None, result)
+        tensors = tree.flatten(result)
+        outputs = [np.asarray(t.array if isinstance(t, Tensor) else t) for t in tensors]
+        masks = [getattr(tensor, "_keras_mask", None) for tensor in tensors]
+        slots = [
+            tensor.slot if isinstance(tensor, Tensor) and tensor.recording is recording else None
+            for tensor in tensors
+        ]
+        terms = [
+            term.slot
+            for term in run.losses
+            if isinstance(term, Tensor) and term.recording is recording
+        ]
+        found = [m.array if isinstance(m, Tensor) else m for m in masks]
+        return outputs, (recording, slots, terms), found if any(m is not None for m in found) else None
+
+    def backward(self, state: Any, douts: list, run: Run) -> None:
+        """Walk back; gradients go to the run's sink."""
+        recording, slots, terms = state
+        seeds = [
+            (slot, dout)
+            for slot, dout in zip(slots, douts)
+            if slot is not None and dout is not None
+        ]
+        seeds += [(slot, np.ones((), "float32")) for slot in terms]
+        recording.reverse(seeds)
+
+    def pack(self, outputs: list) -> Any:
+        """The outputs in the structure that `call` returned."""
+        if not tree.is_nested(self.structure):
+            return outputs[0]
+        return tree.pack_sequence_as(self.structure, outputs)
+
+
+class _Quiet:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __enter__(self) -> None:
+        from minikeras.engine.context import state
+
+        self.outer = (state.recording, state.run)
+        state.recording, state.run = None, self.run
+
+    def __exit__(self, *_: Any) -> None:
+        from minikeras.engine.context import state
+
+        state.recording, state.run = self.outer
+
+
+class Stepper:
+    """The steps of a compiled model, with everything resolved beforehand.
+
+    Args:
+        model: Built model.
+        program: Its `GraphProgram` or `CallProgram`.
+    """
+
+    def __init__(self, model: Any, program: Any) -> None:
+        self.model, self.program = model, program
+        self.compiled_loss = model._compile_loss
+        self.compiled_metrics = model._compile_metrics
+        self.tracker = model._loss_tracker
+        self.fused: dict[int, Any] = {}
+        self.ready = False
+
+    def prepare(self, y: Any, packed: Any) -> None:
+        """Resolve losses and metrics, for the targets and outputs of the first batch."""
+        names = self.program.names
+        if self.compiled_loss is not None and not self.compiled_loss.built:
+            self.compiled_loss.build(y, packed, names)
+        if self.compiled_metrics is not None and not self.compiled_metrics.built:
+            self.compiled_metrics.build(y, packed, names)
+        self.terms = self.compiled_loss.terms if self.compiled_loss is not None else []
+        self.wanted = sorted({term.index for term in self.terms})
+        spreader = self.compiled_loss or self.compiled_metrics
+        self.outputs = spreader.outputs if spreader is not None else None
+        self.one = len(tree.flatten(packed)) == 1
+        self.mark_fusions()
+        self.ready = True
+
+    def mark_fusions(self) -> None:
+        """Find activations that are fused with the loss behind them."""
+        graph = self.program.graph
+        self.fused = {}
+        if graph is None:
+            return
+        from minikeras.training.fusion import fusion_for
+
+        for term in self.terms:
+            slot = graph.output_slots[term.index]
+            alone = sum(other.index == term.index for other in self.terms) == 1
+            maker = [step for step in graph.steps if step.outs == [slot]]
+            used = any(slot in step.ins for step in graph.steps)
+            again = graph.output_slots.count(slot) > 1
+            if alone and len(maker) == 1 and not used and not again and maker[0].simple:
+                function = fusion_for(maker[0].operation, term.loss)
+                if function is not None:
+                    maker[0].marked = True
+                    self.fused[term.index] = function
+
+    def loss(
+        self, run: Run, y: Any, outputs: list, sample_weight: Any, masks: Any, gradients: bool
+    ) -> tuple[float, list, list, list]:
+        """The total loss, the gradients to the outputs, the flat targets and weights."""
+        if self.one and not isinstance(y, (list, tuple, dict)):
+            targets, weights = [y], [sample_weight]
+            if isinstance(sample_weight, (list, tuple, dict)):
+                weights = self.outputs.spread(sample_weight, "sample_weight")  # type: ignore[union-attr]
+        elif self.outputs is None:
+            targets, weights = [y], [sample_weight]
+        else:
+            targets = self.outputs.spread(y, "y_true", self.wanted)
+            weights = self.outputs.spread(sample_weight, "sample_weight")
+        total = 0.0
+        douts: list = [None] * len(outputs)
+        trackers = self.compiled_loss.trackers if self.compiled_loss is not None else ()
+        for position, term in enumerate(self.terms):
+            index = term.index
+            mask = masks[index] if masks else None
+            target, output, weight = targets[index], outputs[index], weights[index]
+            if target is None:
+                raise ValueError(
+                    f"The model was compiled with the loss {term.loss.name!r}, but there are no"
+                    " targets. Pass `y`, or batches of (inputs, targets)."
+                )
+            fused = self.fused.get(index)
+            logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
+            if fused is not None and logits is not None:
+                value, dout = fused(term.loss, target, logits, weight, mask)
+            elif gradients:
+                if mask is None:
+                    value, dout = term.loss.value_and_gradient(target, output, weight)
+                else:
+                    value, dout = term.loss.value_and_gradient(target, output, weight, mask=mask)
+            else:
+                tensor = Tensor(output)
+                if mask is not None:
+                    tensor._keras_mask = Tensor(mask)
+                value, dout = term.loss(target, tensor, weight).array, None
+            if trackers:
+                trackers[position].update_arrays(np.asarray(value), np.asarray(len(output)))
+            if term.weight is not None:
+                value = value * term.weight
+                if dout is not None:
+                    dout = dout * output.dtype.type(term.weight)
+            total += float(value)
+            if dout is not None:
+                before = douts[index]
+                douts[index] = dout if before is None else before + dout
+        return total, douts, targets, weights
+
+    def train(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """One training step."""
+        model, optimizer = self.model, self.model.optimizer
+        sink = optimizer.sink
+        sink.begin()
+        run = Run(True, True, sink)
+        run.fuse = self.program.graph
+        if not self.ready and self.program.graph is not None:
+            self.prepare(y, self.program.symbolic)
+        outputs, state, masks = self.program.forward(run, x)
+        if not self.ready:
+            self.prepare(y, self.program.pack(outputs))
+        loss, douts, targets, weights = self.loss(run, y, outputs, sample_weight, masks, True)
+        scale = optimizer_scale(optimizer)
+        if scale != 1.0:
+            douts = [None if dout is None else dout * dout.dtype.type(scale) for dout in douts]
+        self.program.backward(state, douts, run)
+        loss += self.extra(run, sink, scale)
+        self.finish_update(optimizer, sink)
+        self.track(loss, outputs, targets, weights, masks)
+
+    def finish_update(self, optimizer: Any, sink: Any) -> None:
+        """Apply what the sink collected."""
+        if sink.others:
+            raise ValueError(
+                "The model has trainable variables that the optimizer does not know, because they"
+                " were made or unfrozen after it was built. Call `compile()` again before training."
+            )
+        optimizer.apply_sink()
+
+    def extra(self, run: Run, sink: Any, scale: float = 1.0) -> float:
+        """Losses added on the way, and weight penalties; their gradients go to `sink`."""
+        total = 0.0
+        for term in run.losses:
+            total += float(np.sum(term.array if isinstance(term, Tensor) else term))
+        for variable in self.model._regularized_variables():
+            value, gradient = penalty(variable, sink is not None)
+            total += value
+            if sink is not None:
+                sink.add(variable, gradient if scale == 1.0 else gradient * gradient.dtype.type(scale))
+        if run.losses:
+            _check_recorded(run)
+        return total
+
+    def track(
+        self, loss: float, outputs: list, targets: list, weights: list, masks: Any
+    ) -> None:
+        """Update the loss tracker and the metrics."""
+        count = len(outputs[0]) if outputs and outputs[0].ndim else 1
+        tracker = self.tracker
+        if tracker is not None:
+            total = tracker.total.array
+            total += total.dtype.type(loss) * total.dtype.type(count)
+            tracker.count.array += count
+        if self.compiled_metrics is not None and self.compiled_metrics.groups:
+            self.compiled_metrics.update_flat(targets, outputs, weights, masks)
+
+    def test(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """One evaluation step."""
+        run = Run(False)
+        run.fuse = self.program.graph
+        if not self.ready and self.program.graph is not None:
+            self.prepare(y, self.program.symbolic)
+        outputs, _, masks = self.program.forward(run, x)
+        if not self.ready:
+            self.prepare(y, self.program.pack(outputs))
+        loss, _, targets, weights = self.loss(run, y, outputs, sample_weight, masks, False)
+        loss += self.extra(run, None)
+        self.track(loss, outputs, targets, weights, masks)
+
+
+def optimizer_scale(optimizer: Any) -> float:
+    """The factor that the optimizer expects gradients to carry (loss scaling)."""
+    scale = getattr(optimizer, "gradient_scale", None)
+    return 1.0 if scale is None else float(scale() if callable(scale) else scale)
+
+
+def _check_recorded(run: Run) -> None:
+    for term in run.losses:
+        if isinstance(term, Tensor) and term.array.size != 1:
+            raise ValueError(
+                f"`add_loss` takes scalars. Received a tensor of shape {term.shape}: take its mean or"
+                " sum."
+            )
+
+
+def penalty(variable: Any, gradient: bool) -> tuple[float, Any]:
+    """The value of a variable's regularizer, and its gradient."""
+    regularizer = variable.regularizer
+    fast = getattr(regularizer, "value_and_gradient", None)
+    if fast is not None:
+        return fast(variable.array)
+    run = Run(True, True, Gradients())
+    with Recording(run) as recording:
+        value = regularizer(variable.value)
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f"The regularizer {regularizer!r} must return a scalar tensor made with `minikeras.ops`."
+            f" Received: {value!r}"
+        )
+    result = float(value.array)
+    if gradient and value.recording is recording:
+        recording.reverse([(value.slot, np.ones((), value.array.dtype))])
+    found = run.sink.get(variable)
+    return result, np.zeros_like(variable.array) if found is None else found
