@@ -618,7 +618,9 @@ def sparsemax(axis: int = -1) -> Kernel:
     """The point of the simplex nearest to `z` (Martins and Astudillo 2016)."""
 
     def forward(z: Array) -> Array:
-        z = np.moveaxis(z - z.max(axis=axis, keepdims=True), axis, -1)
+        # What lies more than 1 below the largest is never in the support, however far it lies.
+        top = z.max(axis=axis, keepdims=True)
+        z = np.moveaxis(np.maximum(z, top - 1) - top, axis, -1)
         order = np.sort(z, axis=-1)[..., ::-1]
         total = np.cumsum(order, axis=-1, dtype=z.dtype)
         count = np.arange(1, z.shape[-1] + 1, dtype=z.dtype)
