@@ -17,7 +17,8 @@ class BatchSource:
     Attributes:
         num_batches: Batches of an epoch, or `None` while that is not known.
         batch_size: Rows of a full batch, or `None` where the data come in batches of their own.
-        exhausted: Whether the data have run out for good.
+        exhausted: Whether the last epoch had no batch at all, because the data have run out for
+            good.
     """
 
     batch_size: int | None = None
@@ -26,6 +27,7 @@ class BatchSource:
     def __init__(self, steps_per_epoch: int | None = None) -> None:
         self.steps_per_epoch = _checked_steps(steps_per_epoch)
         self.exhausted = False
+        self._told = False
         self._length: int | None = None
         self._pass: Iterator[Batch] | None = None
         self._peeked: Batch | None = None
@@ -76,7 +78,7 @@ class BatchSource:
             if self.restartable:
                 self._length = seen
             if not seen:
-                self._ran_out()
+                self._ran_out(0)
         finally:
             if self.restartable:  # an epoch that was left early does not go on in the next one
                 self._close()
@@ -92,14 +94,18 @@ class BatchSource:
                 if batch is None and step == 0 and not fresh and self.restartable:
                     batch = self._next()
                 if batch is None:
-                    self._ran_out()
+                    self._ran_out(step)
                     return
                 yield batch
         finally:
             self._epoch_end()
 
-    def _ran_out(self) -> None:
-        self.exhausted = not self.restartable
+    def _ran_out(self, seen: int) -> None:
+        """Warns that an epoch ended after `seen` batches because there are no more."""
+        self.exhausted = not self.restartable and seen == 0
+        if self.exhausted and self._told:
+            return
+        self._told = True
         warnings.warn(
             "Your input ran out of data; interrupting training. Make sure that your dataset or "
             "generator can generate at least `steps_per_epoch * epochs` batches. You may need to "

@@ -19,8 +19,8 @@ What is promised:
   the loop is left early. There is nothing to call afterwards.
 - With `steps_per_epoch` an epoch has that many batches and the next one goes on where it stopped.
   Where the data end too soon there is Keras's warning, and the epoch ends early. An epoch of a
-  generator that has nothing left yields no batch at all (after that warning): `source.exhausted` is
-  then true and training should stop.
+  generator that has nothing left yields no batch at all: `source.exhausted` is then true, and
+  training should stop without recording that epoch.
 - `num_batches` of an iterable of unknown length is known after its first whole epoch.
 
 `train_validation_split((x, y, sample_weight), 0.2)` cuts the last fifth off, `one_batch(x, y,

@@ -278,7 +278,8 @@ class TestSteps:
         assert len(rows(source)) == len(rows(source)) == 2
         with pytest.warns(UserWarning, match="ran out of data"):
             assert len(rows(source)) == 1
-        assert source.exhausted
+        assert not source.exhausted
+        assert rows(source) == [] and source.exhausted
 
     def test_leaving_an_epoch_of_a_generator_loses_nothing(self):
         source = make_batches((np.full((1, 1), i) for i in range(5)), steps_per_epoch=3)
