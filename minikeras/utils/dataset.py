@@ -87,20 +87,18 @@ class Dataset:
 
     def cache(self) -> "Dataset":
         """Keeps the items of the first whole walk in memory for the walks after it."""
-        kept: list = []
-        complete = False
+        kept: list | None = None
 
         def walk(items: Iterator) -> Iterator:
-            nonlocal complete
-            if complete:
+            nonlocal kept
+            if kept is not None:
                 yield from kept
                 return
             seen = []
             for item in items:
                 seen.append(item)
                 yield item
-            kept[:] = seen
-            complete = True
+            kept = seen
 
         return self._derived(walk, self._length)
 

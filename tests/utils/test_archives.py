@@ -187,7 +187,7 @@ def test_devices_and_pipes_are_refused(tmp_path, kind):
 
 def test_a_damaged_archive_leaves_nothing(tmp_path):
     archive = tar(tmp_path / "archive", ("a", os.urandom(1 << 16)), ("b", os.urandom(1 << 16)))
-    archive.write_bytes(archive.read_bytes()[:-(1 << 15)])
+    archive.write_bytes(archive.read_bytes()[: -(1 << 15)])
     with pytest.raises(ValueError, match="cannot be extracted"):
         extract_archive(archive, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["archive"]
