@@ -12,11 +12,11 @@ from minikeras.optimizers.rmsprop import RMSprop
 from minikeras.optimizers.sgd import SGD
 
 __all__ = [
+    "SGD",
     "Adam",
     "AdamW",
     "Optimizer",
     "RMSprop",
-    "SGD",
     "deserialize",
     "get",
     "schedules",

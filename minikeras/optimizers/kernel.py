@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from minikeras.engine.variable import plain
 from minikeras.optimizers.base import Optimizer
