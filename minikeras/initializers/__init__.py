@@ -34,7 +34,6 @@ from minikeras.initializers.random_initializers import (
     RandomUniform,
     TruncatedNormal,
     VarianceScaling,
-    compute_fans,
 )
 
 __all__ = [
