@@ -19,19 +19,15 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "activations",
-    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
     "datasets",
-    "distillation",
     "distribution",
     "dtype_policies",
-    "export",
     "initializers",
     "layers",
-    "legacy",
     "losses",
     "metrics",
     "mixed_precision",
@@ -45,7 +41,6 @@ _SUBMODULES = (
     "saving",
     "tree",
     "utils",
-    "visualization",
     "wrappers",
 )
 
@@ -68,8 +63,6 @@ _NAMES = {
     "Regularizer": "regularizers",
     "RematScope": "backend",
     "Sequential": "models",
-    "StatelessScope": "backend",
-    "SymbolicScope": "backend",
     "Variable": "engine.variable",
     "device": "backend",
     "name_scope": "backend",

@@ -315,9 +315,9 @@ def enable_unsafe_deserialization() -> None:
 
     Use it only with files you trust: loading one can then run anything.
     """
-    from minikeras.saving import guard
+    from minikeras.engine import serialization
 
-    guard.enable_unsafe_deserialization()
+    serialization.set_default_safe_mode(False)
 
 
 def _read_keras_json() -> None:

@@ -7,11 +7,11 @@ Each name is imported from the module that defines it when it is first used, sin
 from importlib import import_module
 from typing import Any
 
-# Public name -> the module that defines it.
+# Public name -> the module that defines it. Not there yet: FeatureSpace, bounding_boxes, and in
+# `utils.model_visualization` get_source_inputs, model_to_dot and plot_model.
 _NAMES = {
     "Config": "utils.config",
     "CustomObjectScope": "saving",
-    "FeatureSpace": "utils.feature_space",
     "Progbar": "utils.progbar",
     "PyDataset": "utils.py_dataset",
     "Sequence": "utils.py_dataset",
@@ -26,17 +26,14 @@ _NAMES = {
     "get_file": "utils.file_utils",
     "get_registered_name": "saving",
     "get_registered_object": "saving",
-    "get_source_inputs": "utils.model_visualization",
     "image_dataset_from_directory": "utils.image_dataset",
     "img_to_array": "utils.image_utils",
     "is_interactive_logging_enabled": "config",
     "is_keras_tensor": "backend",
     "load_img": "utils.image_utils",
-    "model_to_dot": "utils.model_visualization",
     "normalize": "utils.numerical",
     "pack_x_y_sample_weight": "training.data",
     "pad_sequences": "utils.sequences",
-    "plot_model": "utils.model_visualization",
     "register_keras_serializable": "saving",
     "save_img": "utils.image_utils",
     "serialize_keras_object": "saving",
@@ -48,18 +45,14 @@ _NAMES = {
     "to_categorical": "utils.numerical",
     "unpack_x_y_sample_weight": "training.data",
 }
-_SUBMODULES = ("bounding_boxes",)
 
-__all__ = [*_NAMES, *_SUBMODULES]
+__all__ = [*_NAMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        value = getattr(import_module(f"minikeras.{_NAMES[name]}"), name)
-    elif name in _SUBMODULES:
-        value = import_module(f"{__name__}.{name}")
-    else:
+    if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"minikeras.{_NAMES[name]}"), name)
     globals()[name] = value
     return value
 
