@@ -11,7 +11,7 @@ from minikeras.engine import dtype_policy as policies
 from minikeras.engine import dtypes, registry, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
-from minikeras.engine.naming import name_scope
+from minikeras.engine.naming import auto_name, name_scope
 from minikeras.engine.node import Node
 from minikeras.engine.operation import (
     Operation,
@@ -86,7 +86,7 @@ class Layer(LayerWeights, Operation):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        Operation.__init__(self, name=name)
+        Operation.__init__(self, name=name or auto_name(type(self).__name__))
         self.activity_regularizer = registry.regularizers.get(activity_regularizer)
         input_shape = kwargs.pop("input_shape", None)
         batch_shape = kwargs.pop("batch_shape", None)

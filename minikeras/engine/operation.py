@@ -391,6 +391,11 @@ def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) 
     return tree.map_structure(spec, first, second)
 
 
+def trace_once(function: Any, *args: Any) -> None:
+    """Run `function` once on made-up values in the place of `KerasTensor`s, for its side effects."""
+    _evaluate(function, args, {}, _FIRST, None)
+
+
 def _evaluate(function: Any, args: tuple, kwargs: dict, fill: tuple, operation: Any) -> Any:
     def concrete(leaf: Any) -> Any:
         if not isinstance(leaf, KerasTensor):

@@ -32,9 +32,7 @@ def serialize(obj: Any) -> Any:
         return obj
     if isinstance(obj, (list, tuple)):
         items = [serialize(item) for item in obj]
-        if isinstance(obj, tuple):
-            return {"class_name": "__tuple__", "config": {"value": items}}
-        return items
+        return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
         return {key: serialize(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
@@ -247,7 +245,8 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     if isinstance(config, str):
         return home.lookup(config) if home is not None else config
     if isinstance(config, (list, tuple)):
-        return [_deserialize(item, None) for item in config]
+        items = [_deserialize(item, None) for item in config]
+        return tuple(items) if isinstance(config, tuple) else items
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:

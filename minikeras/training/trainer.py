@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.engine import registry, rng, serialization, tree
+from minikeras.engine import dtypes, registry, rng, serialization, tree
 from minikeras.engine.context import INFERENCE, Run
+from minikeras.engine.operation import trace_once
 from minikeras.engine.recording import Paused
-from minikeras.engine.symbolic import Tensor
+from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain
 
 
@@ -402,8 +403,17 @@ class Trainer:
         """Build the model and nothing else, from the shapes of a batch."""
         if self.built and all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
             return
-        with Paused(training=False):
-            self._call_model(_first_rows(x), training=False)
+        specs = tree.map_structure(
+            lambda leaf: KerasTensor((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), x
+        )
+        try:
+            trace_once(lambda inputs: self._call_model(inputs, training=False), specs)
+        except ValueError:
+            raise
+        except Exception:
+            # Shapes may depend on values: then real rows have to do.
+            with Paused(training=False):
+                self._call_model(_first_rows(x), training=False)
 
     def _build_optimizer(self) -> None:
         optimizer = self.optimizer
@@ -522,10 +532,13 @@ class Trainer:
         begin, end = callback_list.batch_hooks("train")
         training_logs: dict = {}
         logs: Any = None
-        for epoch in range(initial_epoch, epochs):
+        # `BackupAndRestore` has told, in `on_train_begin`, which epochs are done already.
+        for epoch in range(self._initial_epoch or initial_epoch, epochs):
             self.reset_metrics()
             callback_list.on_epoch_begin(epoch)
             logs = self._run_epoch(source, step, begin, end)
+            if source.exhausted:  # there was no batch, so there is nothing to record
+                break
             epoch_logs = pythonify_logs(self._logs_or_metrics(logs))
             if validation_data is not None and _validates(epoch, validation_freq):
                 if validator is None:
@@ -540,7 +553,7 @@ class Trainer:
                 epoch_logs.update({f"val_{name}": value for name, value in val_logs.items()})
             callback_list.on_epoch_end(epoch, epoch_logs)
             training_logs = epoch_logs
-            if self.stop_training or source.exhausted:
+            if self.stop_training:
                 break
         if epochs > initial_epoch:
             self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
