@@ -37,6 +37,8 @@ class Trainer:
             jit_compile=False,
             steps_per_execution=1,
             history=None,
+            # Set by a callback that resumes an interrupted run.
+            _initial_epoch=None,
         )
 
     # Compiling
