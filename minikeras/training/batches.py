@@ -42,10 +42,19 @@ class BatchSource:
             return self._steps(self.steps_per_epoch)
         return self._whole_pass()
 
-    def peek(self) -> Batch | None:
-        """The first batch of the next epoch, where it will come again; `None` if there is none."""
+    def peek(self) -> Batch:
+        """The first batch of the next epoch, where it will come again.
+
+        Raises:
+            ValueError: There is none.
+        """
         if self._peeked is None:
             self._peeked = self._next()
+            if self._peeked is None:
+                raise ValueError(
+                    "The data hold no batch: a generator or iterable must yield at least one. "
+                    "Received one that is empty, or that was used up before."
+                )
         return self._peeked
 
     def _new_pass(self) -> Iterator[Batch]:

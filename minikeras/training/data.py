@@ -4,7 +4,7 @@ The trainer's side of it is one call and one loop::
 
     source = make_batches(x, y, sample_weight, batch_size=32, shuffle=True, rng=generator)
     source.num_batches                      # batches of an epoch; None while nobody knows
-    first = source.peek()                   # (x, y, sample_weight) to build a model on, or None
+    first = source.peek()                   # (x, y, sample_weight), to build a model on
     for epoch in range(epochs):
         for x, y, sample_weight in source.epoch():
             ...                             # at least one batch, unless the data have run out

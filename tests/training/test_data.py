@@ -281,6 +281,11 @@ class TestSteps:
         assert not source.exhausted
         assert rows(source) == [] and source.exhausted
 
+    def test_nothing_at_all(self):
+        for empty in ((b for b in ()), type("Empty", (), {"__iter__": lambda self: iter(())})()):
+            with pytest.raises(ValueError, match="hold no batch"):
+                make_batches(empty).peek()
+
     def test_leaving_an_epoch_of_a_generator_loses_nothing(self):
         source = make_batches((np.full((1, 1), i) for i in range(5)), steps_per_epoch=3)
         for _ in source.epoch():
