@@ -570,7 +570,7 @@ class Trainer:
                 if self.stop_training:
                     break
             return logs
-        every = self.steps_per_execution
+        every, index = self.steps_per_execution, -1
         for index, (x, y, sample_weight) in enumerate(source.epoch()):
             if begin is not None and index % every == 0:
                 begin(index)
@@ -579,7 +579,15 @@ class Trainer:
                 end(index, self.get_metrics_result if logs is None else logs)
             if self.stop_training:
                 break
+        self._end_execution(index, end, logs)
         return logs
+
+    def _end_execution(self, index: int, end: Any, logs: Any) -> None:
+        """Reports the batches of the last execution where they are fewer than in others."""
+        done = (index + 1) % self.steps_per_execution
+        if end is not None and done:
+            last = index - done + self.steps_per_execution
+            end(last, self.get_metrics_result if logs is None else logs)
 
     def _logs_or_metrics(self, logs: Any) -> dict:
         if logs is None:
@@ -653,7 +661,7 @@ class Trainer:
         begin, end = callback_list.batch_hooks("test")
         self.reset_metrics()
         logs: Any = None
-        every = self.steps_per_execution
+        every, index = self.steps_per_execution, -1
         for index, (x, y, sample_weight) in enumerate(source.epoch()):
             if begin is not None and index % every == 0:
                 begin(index)
@@ -662,6 +670,7 @@ class Trainer:
                 end(index, self.get_metrics_result if logs is None else logs)
             if self.stop_evaluating:
                 break
+        self._end_execution(index, end, logs)
         result = pythonify_logs(self._logs_or_metrics(logs))
         callback_list.on_test_end(result)
         return result
@@ -754,7 +763,7 @@ class Trainer:
                 end(index, logs)
             if self.stop_predicting:
                 break
-        callback_list.on_predict_end(logs)
+        callback_list.on_predict_end()
         if not collected:
             raise ValueError("`predict()` received no data. Pass at least one row.")
         joined = [
