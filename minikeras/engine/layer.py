@@ -289,8 +289,8 @@ class Layer(LayerWeights, Operation):
                 self.build(*values[:1])
             elif len(names) == 1 or single:
                 self.build(values[0])
-            elif all(name in shapes for name in names):
-                self.build(**{name: shapes[name] for name in names})
+            elif all(name in names for name in shapes):
+                self.build(**shapes)
             else:
                 self.build(*values[: len(names) or None])
             self.__dict__["built"] = True
@@ -438,7 +438,7 @@ class Layer(LayerWeights, Operation):
             if position == 0:
                 masks = mask
             name = names[position] if position < len(names) else None
-            key = "mask" if position == 0 else f"{name}_mask"
+            key = "mask" if position == 0 and _accepts(type(self), "mask") else f"{name}_mask"
             if _accepts(type(self), key) and kwargs.get(key) is None:
                 kwargs[key] = mask
         for name in list(kwargs):
@@ -447,7 +447,7 @@ class Layer(LayerWeights, Operation):
                 first = name == _first_call_parameter(type(self))
                 if first:
                     masks = mask
-                key = "mask" if first else f"{name}_mask"
+                key = "mask" if first and _accepts(type(self), "mask") else f"{name}_mask"
                 if _accepts(type(self), key) and kwargs.get(key) is None:
                     kwargs[key] = mask
         if masks is None and kwargs.get("mask") is not None:
