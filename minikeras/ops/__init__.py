@@ -1,0 +1,48 @@
+"""Operations on tensors: NumPy's, neural networks', linear algebra's and images'.
+
+They take anything array-like and return tensors; symbolic tensors make a graph. All that is
+differentiable in Keras has a gradient here.
+
+Example:
+
+>>> from minikeras import ops
+>>> ops.add([1, 2], [3, 4]).tolist()
+[4, 6]
+"""
+
+# ruff: noqa: F403
+import numpy as _np
+
+from minikeras.engine import symbolic as _symbolic
+from minikeras.ops import arithmetic as _arithmetic
+from minikeras.ops import elementwise as _elementwise
+from minikeras.ops.activation import *
+from minikeras.ops.arithmetic import *
+from minikeras.ops.core import *
+from minikeras.ops.creation import *
+from minikeras.ops.elementwise import *
+from minikeras.ops.indexing import *
+from minikeras.ops.products import *
+from minikeras.ops.reductions import *
+from minikeras.ops.shaping import *
+
+_symbolic.operators.update(
+    {
+        name: globals()[name]
+        for name in (
+            "add subtract multiply true_divide floor_divide mod power matmul logical_and logical_or"
+            " logical_xor less less_equal greater greater_equal equal not_equal negative abs"
+            " logical_not round transpose cast reshape squeeze"
+        ).split()
+    },
+    getitem=get_item,  # noqa: F405
+)
+_symbolic.ufuncs.update(
+    {
+        getattr(_np, name): function
+        for module in (_elementwise, _arithmetic)
+        for name, function in vars(module).items()
+        if hasattr(function, "operation") and isinstance(getattr(_np, name, None), _np.ufunc)
+    },
+)
+_symbolic.ufuncs[_np.matmul] = matmul  # noqa: F405
