@@ -70,14 +70,16 @@ class Thresholds:
         counts = np.searchsorted(ordered, y_pred, side="left")
         return np.where(np.isnan(y_pred), 0, counts)
 
-    def sums(self, counts: np.ndarray, weights: Any, labels: int) -> np.ndarray:
-        """The weights of those positive at each threshold, of shape `(thresholds,)`.
+    def sums(self, counts: np.ndarray, weights: Any, labels: int) -> tuple:
+        """The weights of those positive, and of those negative, at each threshold.
 
         Args:
-            counts: What `positives` returned, flat (or of shape `(samples, labels)`).
+            counts: What `positives` returned.
             weights: Weights of the same shape, or booleans.
-            labels: Number of label columns counted apart, or 0; then the result has them as a
-                second axis.
+            labels: Number of label columns counted apart, or 0.
+
+        Returns:
+            Two arrays of shape `(thresholds,)`, or `(thresholds, labels)`.
         """
         size = len(self.values) + 1
         if labels:
@@ -89,9 +91,10 @@ class Thresholds:
             bins = np.bincount(counts.ravel(), weights.ravel(), minlength=size)
         if labels:
             bins = bins.reshape(-1, labels)
-        sums = np.empty_like(bins[1:])
-        sums[self.order] = np.cumsum(bins[:0:-1], axis=0)[::-1]
-        return sums
+        above, below = np.empty_like(bins[1:]), np.empty_like(bins[1:])
+        above[self.order] = np.cumsum(bins[:0:-1], axis=0)[::-1]
+        below[self.order] = np.cumsum(bins[:-1], axis=0)
+        return above, below
 
 
 def confusion_counts(
@@ -142,13 +145,12 @@ def confusion_counts(
         is_positive, y_pred = np.broadcast_arrays(is_positive, y_pred)
     weights = _weights(sample_weight, None if multi_label else label_weights, y_pred.shape, dtype)
     labels = y_pred.shape[1] if multi_label else 0
-    axis = 0 if multi_label else None
     counts = thresholds.positives(y_pred)
     positives = is_positive if weights is None else is_positive * weights
     negatives = ~is_positive if weights is None else ~is_positive * weights
-    tp = thresholds.sums(counts, positives, labels)
-    fp = thresholds.sums(counts, negatives, labels)
-    return {"tp": tp, "fp": fp, "tn": negatives.sum(axis) - fp, "fn": positives.sum(axis) - tp}
+    tp, fn = thresholds.sums(counts, positives, labels)
+    fp, tn = thresholds.sums(counts, negatives, labels)
+    return {"tp": tp, "fp": fp, "tn": tn, "fn": fn}
 
 
 def _weights(sample_weight: Any, label_weights: Any, shape: tuple, dtype: Any) -> Any:

@@ -123,7 +123,7 @@ class IoU(Metric):
         occurred = union > 1e-9
         epsilon = np.float32(config.epsilon())
         scores = np.where(occurred, hits / (union + epsilon), np.float32(0))
-        return Tensor(scores.sum() / (np.count_nonzero(occurred) + epsilon))
+        return Tensor(scores.sum() / (np.float32(np.count_nonzero(occurred)) + epsilon))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

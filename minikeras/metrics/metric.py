@@ -21,8 +21,11 @@ def as_array(value: Any) -> Any:
     if isinstance(value, np.ndarray) or value is None:
         return value
     given = value
-    value = np.asarray(value)
-    if value.dtype.kind == "O":
+    try:
+        value = np.asarray(value)
+    except ValueError:
+        value = np.asarray(None)
+    if value.dtype.kind not in "biufc":
         raise ValueError(
             "Metrics take arrays of numbers. Received something ragged or not numeric:"
             f" {str(given)[:80]}"
@@ -79,7 +82,7 @@ class Metric:
         super().__init_subclass__(**kwargs)
         # The entry for plain arrays follows whichever method the class itself defines last.
         if "_accumulate" in cls.__dict__:
-            cls.update_arrays = cls._accumulate  # type: ignore[attr-defined]
+            cls.update_arrays = cls._accumulate  # type: ignore[attr-defined, method-assign]
         elif "update_state" in cls.__dict__ and "update_arrays" not in cls.__dict__:
             cls.update_arrays = Metric.update_arrays  # type: ignore[method-assign]
 
