@@ -180,6 +180,8 @@ def _frame_to_array(frame: Any, name: str, strings: bool) -> np.ndarray:
     ]
     if not columns:
         raise ValueError(f"`{name}` is a frame without columns.")
+    if strings and len({column.dtype.kind == "O" for column in columns}) == 2:
+        return _frame_to_array(frame, name, strings=False)  # text beside numbers: names the column
     # Booleans beside numbers are numbers; the frame itself would make such a mixture objects.
     return np.stack(columns, axis=1)
 

@@ -234,8 +234,16 @@ class TestTables:
     )
     def test_a_column_that_holds_no_numbers_is_named(self, values, message):
         frame = self.pandas.DataFrame({"ok": [1, 2], "city": values})
-        with pytest.raises(ValueError, match=message):
-            make_batches(frame)
+        for strings in (False, True):
+            with pytest.raises(ValueError, match=message):
+                make_batches(frame, strings=strings)
+
+    def test_a_frame_of_text_alone(self):
+        frame = self.pandas.DataFrame({"a": ["x", "y"], "b": ["u", "v"]})
+        assert next(make_batches(frame, strings=True).epoch())[0].tolist() == [
+            ["x", "u"],
+            ["y", "v"],
+        ]
 
     def test_categories_and_dates_are_named(self):
         frame = self.pandas.DataFrame({"kind": ["x", "y"]}).astype("category")
