@@ -1,0 +1,197 @@
+"""Saving and loading: which layout a file has or shall have."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+from minikeras.engine import registry, serialization
+from minikeras.saving import archive, guard, hdf5, weights
+from minikeras.saving.atomic import atomic_path
+
+
+def _extension(path: Any) -> str:
+    name = os.fspath(path).lower()
+    return ".weights.h5" if name.endswith(".weights.h5") else os.path.splitext(name)[1]
+
+
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any
+) -> None:
+    """Write a whole model: architecture, weights, compile and optimizer state.
+
+    The file is written beside the target and renamed, so that a failure leaves the old one whole.
+
+    Args:
+        model: Model.
+        filepath: Path. `.h5`, `.hdf5` and `.hf` write HDF5, `.keras` the zip archive of Keras 3.
+        overwrite: Boolean, default True. False: an existing file is an error.
+        zipped: True or None; only zipped `.keras` archives are written.
+        include_optimizer: Boolean, default True. HDF5 only: whether to write compile and optimizer
+            state.
+        save_format: `"h5"`, `"keras"` or None: overrides the extension.
+
+    Raises:
+        ValueError: for an extension that stands for no format, or an existing file that must stay.
+    """
+    include_optimizer = kwargs.pop("include_optimizer", True)
+    save_format = kwargs.pop("save_format", None)
+    if kwargs:
+        raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+    if zipped is False:
+        raise ValueError("Unzipped `.keras` folders are not written. Leave `zipped` out.")
+    path = os.fspath(filepath)
+    extension = _extension(path)
+    kind = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras", "tf": ".keras", None: extension}.get(
+        save_format, extension
+    )
+    if os.path.exists(path) and not overwrite:
+        raise ValueError(
+            f"The file {path!r} exists already. Pass `overwrite=True` or another path."
+        )
+    if kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
+        import h5py
+
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            hdf5.write_model(file, model, include_optimizer)
+    elif kind == ".keras":
+        with atomic_path(path) as temporary:
+            archive.write_model(temporary, model)
+    else:
+        raise ValueError(
+            "Invalid filepath extension for saving. Please add either a `.keras` extension for the"
+            f" native Keras format (recommended) or a `.h5` extension. Received: filepath={path}."
+        )
+
+
+def load_model(
+    filepath: Any,
+    custom_objects: dict | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Open a model file. Its content decides the format, not its name.
+
+    Args:
+        filepath: Path.
+        custom_objects: dict of the user's classes and functions by name.
+        compile: Boolean, default True. Whether to restore compile and optimizer state.
+        safe_mode: Boolean, default True. Whether to refuse lambdas (compiled code) in the file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file holds no model; says what it looks like.
+    """
+    kind = guard.sniff(filepath)
+    if kind == "folder":
+        raise ValueError(
+            f"{os.fspath(filepath)!r} is a folder. TensorFlow SavedModels are not supported: save the"
+            " model as `.h5` or `.keras` where TensorFlow is installed."
+        )
+    if kind == "json":
+        raise ValueError(
+            f"{os.fspath(filepath)!r} is JSON, an architecture without weights. Use"
+            " `model_from_json(open(path).read())`, then `load_weights`."
+        )
+    with registry.custom_objects(custom_objects), serialization.SafeMode(safe_mode):
+        if kind == "zip":
+            return archive.read_model(filepath, compile)
+        with guard.open_hdf5(filepath) as file:
+            return hdf5.read_model(file, compile)
+
+
+def save_weights(
+    model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any
+) -> None:
+    """Write the weights of a model.
+
+    Args:
+        model: Model.
+        filepath: Path. `.weights.h5` writes Keras 3's layout, other `.h5` the older one.
+        overwrite: Boolean, default True. False: an existing file is an error.
+        max_shard_size: None; weights are written into one file.
+
+    Raises:
+        ValueError: for an extension that stands for no format, or a model that is not built.
+    """
+    import h5py
+
+    save_format = kwargs.pop("save_format", None)
+    if kwargs:
+        raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+    if max_shard_size is not None:
+        raise ValueError("Sharded weights are not written. Leave `max_shard_size` out.")
+    path = os.fspath(filepath)
+    extension = _extension(path)
+    if os.path.exists(path) and not overwrite:
+        raise ValueError(
+            f"The file {path!r} exists already. Pass `overwrite=True` or another path."
+        )
+    if not model.built:
+        raise ValueError(
+            "You are saving a model that has not yet been built, so it has no weights. Build it by"
+            " calling it on data or with `build(input_shape)`."
+        )
+    if extension == ".weights.h5":
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            weights.write(file, model)
+    elif extension in (".h5", ".hdf5", ".hf", ".keras") or save_format in ("h5", "hdf5"):
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            hdf5.write_weights(file, model)
+    else:
+        raise ValueError(
+            "The filename must end in `.weights.h5` (or `.h5` for the older layout). Received:"
+            f" filepath={path}"
+        )
+
+
+def load_weights(
+    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
+) -> None:
+    """Read weights into a model, from a weights file or a whole-model file.
+
+    Args:
+        model: Model, built.
+        filepath: Path.
+        skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
+        by_name: Boolean, default False. Older layout: whether layers are matched by name.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file does not fit the model.
+    """
+    kwargs.pop("objects_to_skip", None)
+    if kwargs:
+        raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+    kind = guard.sniff(filepath)
+    if kind == "zip":
+        content = archive.weights_member(filepath)
+        with guard.open_hdf5(io.BytesIO(content)) as file:
+            weights.read(file, model, skip_mismatch)
+        return
+    if kind != "hdf5":
+        raise ValueError(f"{os.fspath(filepath)!r} holds no weights: it is a {kind}.")
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
+            " data or `build(input_shape)` first."
+        )
+    with guard.open_hdf5(filepath) as file:
+        if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+            hdf5.read_weights(file, model, skip_mismatch, by_name)
+        elif guard.group_at(file, "model_weights") is not None:
+            hdf5.read_weights(guard.group_at(file, "model_weights"), model, skip_mismatch, by_name)
+        else:
+            if by_name:
+                raise ValueError(
+                    "Invalid keyword arguments: `by_name` works with the older `.h5` layout only."
+                )
+            weights.read(file, model, skip_mismatch)
+
+
+def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any:
+    """The model that a JSON architecture describes, with fresh weights."""
+    config = guard.parse_json(json_string, "model JSON")
+    with registry.custom_objects(custom_objects):
+        return hdf5.model_from_config(config)

@@ -1,0 +1,113 @@
+"""`.keras`: a zip of config.json, metadata.json, model.weights.h5 and assets."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import zipfile
+from typing import Any
+
+from minikeras.engine import serialization
+from minikeras.saving import guard, weights
+from minikeras.saving.hdf5 import KERAS_VERSION, _json_value
+
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+
+
+def write_model(path: Any, model: Any) -> None:
+    """Write a whole model as a `.keras` archive to `path` (a path or a binary file)."""
+    import h5py
+
+    config = json.dumps(serialization.serialize(model), default=_json_value)
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now})
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        weights.write(file, model)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(_METADATA, metadata)
+        archive.writestr(_CONFIG, config)
+        archive.writestr(_WEIGHTS, buffer.getbuffer())
+        for name, content in _assets(model):
+            archive.writestr(f"assets/{name}", content)
+
+
+def _assets(model: Any) -> list[tuple[str, bytes]]:
+    """The files that layers keep beside their variables."""
+    import os
+    import tempfile
+
+    found = []
+    for path, part in weights.walk(model):
+        if not hasattr(part, "save_assets"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            part.save_assets(folder)
+            for name in sorted(os.listdir(folder)):
+                with open(os.path.join(folder, name), "rb") as file:
+                    found.append((f"{path}/{name}" if path else name, file.read()))
+    return found
+
+
+def read_model(path: Any, compile: bool = True) -> Any:
+    """The model in a `.keras` archive."""
+    with guard.open_zip(path) as archive:
+        members = archive.namelist()
+        if _CONFIG not in members:
+            raise ValueError(
+                f"The archive {path!r} holds no Keras model: it has no {_CONFIG}, only"
+                f" {sorted(members)[:8]}."
+            )
+        config = guard.parse_json(guard.read_member(archive, _CONFIG, 2**28), _CONFIG)
+        if not isinstance(config, dict):
+            raise ValueError(f"{_CONFIG} must hold a JSON object. Received: {type(config)}")
+        if not compile:
+            config["compile_config"] = None
+        model = serialization.deserialize(config)
+        from minikeras.models.model import Model
+
+        if not isinstance(model, Model):
+            raise ValueError(f"The archive describes no model but a {type(model).__name__}.")
+        if _WEIGHTS in members:
+            content = guard.read_member(archive, _WEIGHTS)
+            with guard.open_hdf5(io.BytesIO(content)) as file:
+                weights.read(file, model)
+        _read_assets(archive, model)
+    return model
+
+
+def _read_assets(archive: zipfile.ZipFile, model: Any) -> None:
+    import os
+    import tempfile
+
+    names = [name for name in archive.namelist() if name.startswith("assets/")]
+    if not names:
+        return
+    for path, part in weights.walk(model):
+        if not hasattr(part, "load_assets"):
+            continue
+        prefix = f"assets/{path}/" if path else "assets/"
+        own = [n for n in names if n.startswith(prefix) and "/" not in n[len(prefix) :]]
+        if not own:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            for name in own:
+                base = name[len(prefix) :]
+                if not base or base in (".", "..") or "\\" in base:
+                    raise ValueError(f"The archive names an asset that is no plain file: {name!r}")
+                with open(os.path.join(folder, base), "wb") as file:
+                    file.write(guard.read_member(archive, name))
+            part.load_assets(folder)
+
+
+def is_keras_archive(path: Any) -> bool:
+    """Whether a zip holds a model."""
+    with guard.open_zip(path) as archive:
+        return _CONFIG in archive.namelist()
+
+
+def weights_member(path: Any) -> bytes:
+    """The weights file inside an archive."""
+    with guard.open_zip(path) as archive:
+        return guard.read_member(archive, _WEIGHTS)

@@ -1,0 +1,199 @@
+"""The layout of `.weights.h5`: a tree of objects by attribute, each with its numbered variables."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+import numpy as np
+
+from minikeras.engine.layer import Layer
+from minikeras.engine.naming import to_snake_case
+from minikeras.engine.variable import Variable
+from minikeras.saving import guard
+
+
+def children(saveable: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of an object that have state of their own, by attribute name, in file order."""
+    if isinstance(saveable, Layer):
+        from minikeras.models.functional import Functional
+        from minikeras.models.model import Model
+        from minikeras.models.sequential import Sequential
+
+        own = {
+            name: saveable.__dict__.get(name)
+            for name in saveable._tracked
+            if name not in ("_stack", "_operations")
+        }
+        if isinstance(saveable, (Sequential, Functional)):
+            yield "layers", saveable.layers
+        elif isinstance(saveable, Model):
+            own["layers"] = saveable.layers
+        if isinstance(saveable, Model) and saveable.optimizer is not None:
+            own["optimizer"] = saveable.optimizer
+        extra = getattr(saveable, "_saveable_attributes", None)
+        if extra is not None:
+            own.update(extra())
+        for name in sorted(own, key=lambda one: f"~{one}" if one.startswith("_") else one):
+            yield name, own[name]
+    else:
+        for name in sorted(
+            vars(saveable) if hasattr(saveable, "__dict__") else (),
+            key=lambda one: f"~{one}" if one.startswith("_") else one,
+        ):
+            value = getattr(saveable, name)
+            if _is_saveable(value) and value is not saveable:
+                yield name, value
+
+
+def _is_saveable(value: Any) -> bool:
+    return hasattr(value, "save_own_variables") and not isinstance(value, (type, Variable))
+
+
+def walk(saveable: Any, path: str = "", visited: set | None = None) -> Iterator[tuple[str, Any]]:
+    """Every object with state below `saveable`, once, with its path in the file."""
+    visited = set() if visited is None else visited
+    if id(saveable) in visited:
+        return
+    visited.add(id(saveable))
+    yield path, saveable
+    for name, value in children(saveable):
+        inner = f"{path}/{name}" if path else name
+        if _is_saveable(value):
+            yield from walk(value, inner, visited)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _walk_container(value, inner, visited)
+
+
+def _walk_container(container: Any, path: str, visited: set) -> Iterator[tuple[str, Any]]:
+    counts: dict[str, int] = {}
+
+    def unique(name: str) -> str:
+        count = counts.get(name)
+        counts[name] = 0 if count is None else count + 1
+        return name if count is None else f"{name}_{count + 1}"
+
+    for value in container.values() if isinstance(container, dict) else container:
+        if _is_saveable(value):
+            yield from walk(value, f"{path}/{unique(to_snake_case(type(value).__name__))}", visited)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _walk_container(value, f"{path}/{unique('container')}", visited)
+
+
+class WriteStore(dict):
+    """What `save_own_variables` of one object fills."""
+
+
+class ReadStore:
+    """The variables of one object in a file, read when they are asked for.
+
+    Args:
+        group: HDF5 group with numbered datasets, or None.
+    """
+
+    def __init__(self, group: Any) -> None:
+        self.group = group
+
+    def keys(self) -> list[str]:
+        """The names of the variables, numbers in order."""
+        if self.group is None:
+            return []
+        return sorted(self.group.keys(), key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0, key))
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: Any) -> bool:
+        return self.group is not None and str(key) in self.group
+
+    def shape(self, key: str) -> tuple:
+        """The shape of a variable, without reading it."""
+        return tuple(self._dataset(key).shape)
+
+    def _dataset(self, key: str) -> Any:
+        dataset = None if self.group is None else guard.dataset_at(self.group, str(key))
+        if dataset is None:
+            raise KeyError(key)
+        return dataset
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        dataset = self._dataset(key)
+        array = guard.read_array(dataset)
+        return array
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A variable, or `default`."""
+        return self[key] if key in self else default
+
+
+def write(file: Any, saveable: Any) -> None:
+    """Write the state of `saveable` and of all its parts into an open HDF5 file."""
+    for path, part in walk(saveable):
+        store = WriteStore()
+        part.save_own_variables(store)
+        name = getattr(part, "name", None)
+        if not store and not isinstance(name, str):
+            continue
+        group = file.require_group(path).create_group("vars") if path else file.create_group("vars")
+        if isinstance(name, str):
+            group.attrs["name"] = name
+        for key, value in store.items():
+            group[str(key)] = np.asarray(value)
+
+
+def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
+    """Take the state of `saveable` and of all its parts from an open HDF5 file.
+
+    Raises:
+        ValueError: naming every part that does not fit; with `skip_mismatch` these are left as
+            they are.
+    """
+    import warnings
+
+    problems: list[str] = []
+    loaded = 0
+    for path, part in walk(saveable):
+        group = guard.group_at(file, f"{path}/vars" if path else "vars")
+        if group is None and guard.group_at(file, "_layer_checkpoint_dependencies") is not None:
+            group = guard.group_at(
+                file, f"{path.replace('layers', '_layer_checkpoint_dependencies')}/vars"
+            )
+        store = ReadStore(group)
+        expected = getattr(part, "weights", None) if isinstance(part, Layer) else None
+        if group is None and isinstance(part, Layer) and not part._own(with_seeds=False):
+            continue
+        if group is None and not isinstance(part, Layer):
+            continue
+        try:
+            _check_shapes(part, store)
+            part.load_own_variables(store)
+            loaded += 1
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, ValueError) and "Such files are not opened" in str(error):
+                raise
+            problems.append(f"{getattr(part, 'name', type(part).__name__)} (at {path!r}): {error}")
+        del expected
+    if problems:
+        text = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+        if not skip_mismatch:
+            raise ValueError(
+                f"{len(problems)} of the model's parts could not be loaded from the file: {text}"
+            )
+        warnings.warn(f"Weights that do not fit were left as they are: {text}", stacklevel=3)
+
+
+def _check_shapes(part: Any, store: ReadStore) -> None:
+    """Compare shapes before anything is read."""
+    if not isinstance(part, Layer) or type(part).load_own_variables is not Layer.load_own_variables:
+        return
+    own = part._own(with_seeds=False)
+    if len(own) != len(store.keys()):
+        return
+    for index, variable in enumerate(own):
+        shape = store.shape(str(index))
+        if shape != variable.shape:
+            raise ValueError(
+                f"variable {variable.path!r} has shape {variable.shape}, the file has {shape}"
+            )
