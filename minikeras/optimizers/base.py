@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config as settings
-from minikeras.engine import registry, serialization
+from minikeras.engine import dtypes, registry, serialization
 from minikeras.engine.arena import ArenaGradients, Chunk, aligned, gather
 from minikeras.engine.naming import auto_name, name_scope
 from minikeras.engine.recording import Paused
@@ -796,8 +796,6 @@ def _initializer(identifier: Any) -> Any:
 
 
 def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
-    from minikeras.engine import dtypes
-
     return np.zeros(shape, dtype=dtypes.to_numpy_dtype(dtype))
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from minikeras.engine import dtypes
 from minikeras.engine.variable import plain
 from minikeras.optimizers.base import Optimizer
 from minikeras.optimizers.plan import Plan
@@ -19,7 +22,6 @@ class KernelOptimizer(Optimizer):
 
     # Whether the rule looks at each variable as a whole, in its shape.
     layerwise = False
-    scratch_rows = 2
 
     def slot_groups(self) -> list[dict[str, tuple[str, Any]]]:
         """Attribute -> (name, initializer) of the slots; those of a group alternate in files."""
@@ -38,7 +40,7 @@ class KernelOptimizer(Optimizer):
 
         `c` is the column, then the coefficients one by one, as arrays without axes; `w` the
         values; `g` the gradients; `slots` the slot matrix, then its rows; `scratch` a matrix of
-        `scratch_rows` rows to be used at will, then its rows.
+        two rows to be used at will, then its rows.
         """
         raise NotImplementedError
 
@@ -99,3 +101,8 @@ class KernelOptimizer(Optimizer):
         if self._chunks is None:
             self._link()
         return self._places
+
+
+def constant(value: float) -> Callable[..., np.ndarray]:
+    """An initializer that fills with `value`."""
+    return lambda shape, dtype=None: np.full(shape, value, dtypes.to_numpy_dtype(dtype))
