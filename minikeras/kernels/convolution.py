@@ -319,6 +319,13 @@ def depthwise_input_gradient(
     return out
 
 
+def bias_gradient(dy: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+    """Sum of ``dy`` over all but the last axis: image by image, then over the images."""
+    images = dy.reshape(len(dy), -1, dy.shape[-1])
+    totals = np.matmul(np.ones(images.shape[1], dy.dtype), images)
+    return np.add.reduce(totals, axis=0, out=out)
+
+
 def as_rows(x: np.ndarray) -> np.ndarray:
     """``x`` as a matrix of its last axis, without a copy where its strides allow."""
     return x.reshape(-1, x.shape[-1])

@@ -217,3 +217,21 @@ def _spread(dy: np.ndarray, axis: int, size: int, k: int, s: int, p: int) -> np.
 
 def _at(x: np.ndarray, axis: int, start: int, stop: int, step: int = 1) -> np.ndarray:
     return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+
+def global_average(x: np.ndarray, axes: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    """Mean over neighbouring ``axes``, where possible as one product with a vector."""
+    count = math.prod(x.shape[axis] for axis in axes)
+    if axes[0] == 1 and x.dtype.kind == "f" and x.dtype.itemsize >= 4:
+        y = np.matmul(np.ones(count, x.dtype), x.reshape(len(x), count, x.shape[-1]))
+        y /= x.dtype.type(count)
+        return np.expand_dims(y, axes) if keepdims else y
+    return x.mean(axes, keepdims=keepdims, dtype=x.dtype if x.dtype.kind == "f" else np.float32)
+
+
+def global_max_gradient(
+    dy: np.ndarray, x: np.ndarray, y: np.ndarray, axes: tuple[int, ...]
+) -> np.ndarray:
+    """Gradient of a maximum over ``axes`` (kept, with size 1), shared evenly by those that tie."""
+    hits = x == y
+    return hits * (dy / hits.sum(axes, keepdims=True).astype(dy.dtype))

@@ -8,7 +8,8 @@ channels-last, ``(batch, *spatial, channels)``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -45,12 +46,13 @@ def padding_before(
     return max(total, 0) // 2
 
 
+@lru_cache(maxsize=4096)
 def geometry(
-    spatial: Sequence[int],
-    kernel_size: Sequence[int],
-    strides: Sequence[int],
+    spatial: Sizes,
+    kernel_size: Sizes,
+    strides: Sizes,
     padding: str,
-    dilation: Sequence[int] | None = None,
+    dilation: Sizes | None = None,
 ) -> tuple[Sizes, Sizes]:
     """Output sizes and paddings in front, dimension by dimension."""
     dilation = dilation or (1,) * len(spatial)
@@ -61,13 +63,14 @@ def geometry(
     )
 
 
+@lru_cache(maxsize=4096)
 def transposed_geometry(
-    spatial: Sequence[int],
-    kernel_size: Sequence[int],
-    strides: Sequence[int],
+    spatial: Sizes,
+    kernel_size: Sizes,
+    strides: Sizes,
     padding: str,
-    output_padding: Sequence[int] | None = None,
-    dilation: Sequence[int] | None = None,
+    output_padding: Sizes | None = None,
+    dilation: Sizes | None = None,
 ) -> tuple[Sizes, Sizes]:
     """Output sizes of a transposed convolution and the paddings of the convolution it reverses."""
     dilation = dilation or (1,) * len(spatial)

@@ -3,37 +3,167 @@
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.layers.attention import AdditiveAttention, Attention
+from minikeras.layers.convolutional import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+)
+from minikeras.layers.convolutional import Conv1D as Convolution1D
+from minikeras.layers.convolutional import Conv1DTranspose as Convolution1DTranspose
+from minikeras.layers.convolutional import Conv2D as Convolution2D
+from minikeras.layers.convolutional import Conv2DTranspose as Convolution2DTranspose
+from minikeras.layers.convolutional import Conv3D as Convolution3D
+from minikeras.layers.convolutional import Conv3DTranspose as Convolution3DTranspose
 from minikeras.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from minikeras.layers.core import Dense, Input, InputLayer
 from minikeras.layers.grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
 from minikeras.layers.multi_head_attention import MultiHeadAttention
+from minikeras.layers.pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
+from minikeras.layers.pooling import AveragePooling1D as AvgPool1D
+from minikeras.layers.pooling import AveragePooling2D as AvgPool2D
+from minikeras.layers.pooling import AveragePooling3D as AvgPool3D
+from minikeras.layers.pooling import GlobalAveragePooling1D as GlobalAvgPool1D
+from minikeras.layers.pooling import GlobalAveragePooling2D as GlobalAvgPool2D
+from minikeras.layers.pooling import GlobalAveragePooling3D as GlobalAvgPool3D
+from minikeras.layers.pooling import GlobalMaxPooling1D as GlobalMaxPool1D
+from minikeras.layers.pooling import GlobalMaxPooling2D as GlobalMaxPool2D
+from minikeras.layers.pooling import GlobalMaxPooling3D as GlobalMaxPool3D
+from minikeras.layers.pooling import MaxPooling1D as MaxPool1D
+from minikeras.layers.pooling import MaxPooling2D as MaxPool2D
+from minikeras.layers.pooling import MaxPooling3D as MaxPool3D
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from minikeras.layers.rnn import RNN
+from minikeras.layers.separable import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from minikeras.layers.separable import SeparableConv1D as SeparableConvolution1D
+from minikeras.layers.separable import SeparableConv2D as SeparableConvolution2D
+from minikeras.layers.spatial import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
+from minikeras.layers.spatial_dropout import (
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from minikeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AdditiveAttention",
     "Attention",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
     "Bidirectional",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "GRUCell",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "GroupQueryAttention",
     "Input",
     "InputLayer",
     "InputSpec",
     "LSTMCell",
     "Layer",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
     "MultiHeadAttention",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "StackedRNNCells",
     "TimeDistributed",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "Wrapper",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
 ]
