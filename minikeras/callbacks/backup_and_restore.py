@@ -16,10 +16,11 @@ from minikeras.callbacks.model_checkpoint import BatchCounter
 class BackupAndRestore(Callback):
     """Backs training up, so that after a crash the same `fit` goes on where it stopped.
 
-    Every epoch (or so many batches) the weights, the state of the optimizer, the epoch, and what
-    the other callbacks know (the best value of `ModelCheckpoint`, the patience of `EarlyStopping`
-    and `ReduceLROnPlateau`) are written to `backup_dir`. The next `fit` with the same `backup_dir`
-    begins with them. The model must be built before.
+    Every epoch (or so many batches) the weights, the state of the optimizer, the epoch, the state
+    of shuffling, and what the other callbacks know (the best value of `ModelCheckpoint`, the
+    patience of `EarlyStopping` and `ReduceLROnPlateau`) are written to `backup_dir`. The next `fit`
+    with the same `backup_dir` begins with them, and ends as one would that was never interrupted.
+    The model must be built before.
 
     Args:
         backup_dir: The directory, for this alone: it is deleted in the end.
@@ -63,9 +64,10 @@ class BackupAndRestore(Callback):
         self._prev_weights_path = f"{self._weights_path}.bkp"
         self._prev_training_metadata_path = f"{self._training_metadata_path}.bkp"
         self._states: list[dict] = []  # of the other callbacks
+        self._shuffle: dict | None = None  # state of the generator that shuffles
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self._states = []
+        self._states, self._shuffle = [], None
         try:
             self._load_model()
         except (OSError, ValueError, KeyError):
@@ -96,10 +98,14 @@ class BackupAndRestore(Callback):
                 metadata = json.load(file)
             self._current_epoch = metadata["epoch"]
             self._states = metadata.get("callbacks", [])
+            self._shuffle = metadata.get("shuffle")
             self.model._initial_epoch = self._current_epoch
 
     def _after_train_begin(self, callbacks: list) -> None:
         """Gives the other callbacks back what they knew. They have made a fresh start before."""
+        rng = getattr(self.model, "_shuffle_rng", None)
+        if rng is not None and self._shuffle is not None:
+            rng.bit_generator.state = self._shuffle
         arrays = {}
         if self._states and os.path.exists(self._arrays_path):
             with np.load(self._arrays_path, allow_pickle=False) as file:
@@ -126,7 +132,9 @@ class BackupAndRestore(Callback):
     def _after_epoch_end(self, epoch: int, callbacks: list) -> None:
         """Writes down what the other callbacks know, now that they have all seen the epoch."""
         stateful = _stateful(callbacks)
-        if not stateful:
+        rng = getattr(self.model, "_shuffle_rng", None)
+        self._shuffle = None if rng is None else rng.bit_generator.state
+        if not stateful and rng is None:
             return
         arrays: dict[str, np.ndarray] = {}
         self._states = []
@@ -173,6 +181,8 @@ class BackupAndRestore(Callback):
         metadata: dict[str, Any] = {"epoch": self._current_epoch, "batch": self._last_batch_seen}
         if self._states:
             metadata["callbacks"] = self._states
+        if self._shuffle:
+            metadata["shuffle"] = self._shuffle
         text = json.dumps(metadata)
         _replace(self._training_metadata_path, lambda file: file.write(text.encode()))
 

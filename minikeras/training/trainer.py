@@ -39,6 +39,7 @@ class Trainer:
             history=None,
             # Set by a callback that resumes an interrupted run.
             _initial_epoch=None,
+            _shuffle_rng=None,
         )
 
     # Compiling
@@ -511,6 +512,7 @@ class Trainer:
         val_x = val_y = val_weight = None
         if validation_data is not None:
             val_x, val_y, val_weight = _unpack_validation(validation_data)
+        self._shuffle_rng = _shuffle_generator() if shuffle else None
         source = make_batches(
             x,
             y,
@@ -519,7 +521,7 @@ class Trainer:
             steps_per_epoch=steps_per_epoch,
             shuffle=shuffle,
             class_weight=class_weight,
-            rng=_shuffle_generator() if shuffle else None,
+            rng=self._shuffle_rng,
         )
         first = source.peek()
         if first is not None:
