@@ -107,7 +107,8 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_importing_minikeras_loads_numpy_and_nothing_else():
-    assert modules_after("import minikeras") - modules_after("import numpy") == {"minikeras"}
+    alone = modules_after("import importlib, numpy")  # NumPy 2.0 does without importlib
+    assert modules_after("import minikeras") - alone == {"minikeras"}
 
 
 @pytest.mark.parametrize(
