@@ -94,6 +94,8 @@ class Layer(LayerWeights, Operation):
         batch_size = kwargs.pop("batch_size", None)
         self._input_dtype_given = kwargs.pop("input_dtype", None)
         kwargs.pop("input_tensor", None)
+        if kwargs.pop("quantization_config", None) is not None:
+            raise ValueError("Argument `quantization_config` must be None: nothing is quantized.")
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
