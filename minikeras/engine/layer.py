@@ -58,7 +58,7 @@ class Layer(LayerWeights, Operation):
     (2, 3)
     """
 
-    _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_call_masks"})
+    _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_loss_terms"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = Operation.__new__(cls, *args, **kwargs)
@@ -71,7 +71,7 @@ class Layer(LayerWeights, Operation):
             _seed_generators=[],
             _loss_terms=[],
             _trainable=True,
-            _losses_of_call=[],
+            _losses_of_call=None,
             built=False,
         )
         return instance
@@ -529,6 +529,11 @@ class Layer(LayerWeights, Operation):
         """Add a scalar to the loss of the model; use it inside `call`."""
         if state.inferring:
             return
+        pass_losses = None if state.run is None else state.run.losses
+        if self._losses_of_call is not pass_losses:
+            # The first loss of a new pass: those of the last one are done with.
+            self._loss_terms.clear()
+            self.__dict__["_losses_of_call"] = pass_losses
         for one in tree.flatten(loss):
             if callable(one) and not isinstance(one, (Tensor, Variable)):
                 one = one()
