@@ -88,9 +88,9 @@ def map_structure(function: Callable, structure: Any, *others: Any) -> Any:
     return function(structure, *others)
 
 
-def pack_sequence_as(structure: Any, flat: Iterable) -> Any:
-    """Rebuild `structure` with the leaves of `flat`."""
-    leaves = list(flat)
+def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
+    """Rebuild `structure` with the leaves of `flat_sequence`."""
+    leaves = list(flat_sequence)
     iterator = iter(leaves)
     try:
         packed = map_structure(lambda _: next(iterator), structure)
