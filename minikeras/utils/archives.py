@@ -14,11 +14,12 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple
+
+from minikeras.utils.temporary import create_file, temporary_name
 
 
 class _Member(NamedTuple):
@@ -145,20 +146,14 @@ def _extract(members: list[_Member], target: str, source: str) -> None:
     # A folder appears whole or not at all, also if the machine stops half way.
     parent = os.path.dirname(os.path.abspath(target))
     os.makedirs(parent, exist_ok=True)
-    work = tempfile.mkdtemp(prefix=".extracting-", dir=parent)
+    work = temporary_name(parent)
+    os.mkdir(work)
     try:
-        os.chmod(work, 0o777 & ~_umask())
         _write(placed, work)
         os.rename(work, target)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(placed: list[tuple[tuple[str, ...], _Member]], root: str) -> None:
@@ -208,7 +203,7 @@ def _folder(root: str, parts: tuple[str, ...]) -> str:
 
 
 def _write_file(folder: str, name: str, member: _Member) -> None:
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".extracting-")
+    handle, temporary = create_file(folder, 0o777 if member.executable else 0o666)
     try:
         with os.fdopen(handle, "wb") as out:
             stream = member.open()
@@ -216,7 +211,6 @@ def _write_file(folder: str, name: str, member: _Member) -> None:
                 raise ValueError(f"The archive member {member.name!r} has no content.")
             with stream:
                 shutil.copyfileobj(stream, out, 1 << 20)
-        os.chmod(temporary, (0o777 if member.executable else 0o666) & ~_umask())
         # Replaces a link of that name instead of writing through it.
         os.replace(temporary, os.path.join(folder, name))
     except BaseException:

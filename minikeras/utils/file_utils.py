@@ -9,6 +9,7 @@ from typing import Any
 from minikeras import config
 from minikeras.utils.archives import extract_archive
 from minikeras.utils.io_utils import print_msg
+from minikeras.utils.temporary import create_file
 
 _CHUNK = 1 << 16
 
@@ -140,7 +141,7 @@ def _download(origin: str, target: str, file_hash: str | None, hash_algorithm: s
     import urllib.request
 
     print_msg(f"Downloading data from {origin}")
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".downloading-")
+    handle, temporary = create_file(os.path.dirname(target))
     try:
         try:
             with os.fdopen(handle, "wb") as out, urllib.request.urlopen(origin) as response:
@@ -159,9 +160,6 @@ def _download(origin: str, target: str, file_hash: str | None, hash_algorithm: s
                 f"Incomplete or corrupted file detected: what {origin} sent has not the hash "
                 f"{file_hash} ({hash_algorithm}). It was not kept."
             )
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except BaseException:
         os.remove(temporary)

@@ -197,3 +197,17 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(ValueError, match="that is a file"):
         extract_archive(tar(tmp_path / "archive", ("a", b"a")), tmp_path / "out")
+
+
+def test_permissions_are_those_of_new_files(tmp_path):
+    script = tarfile.TarInfo("run")
+    script.mode = 0o4755
+    archive = tar(tmp_path / "archive", ("data", b"data"), script)
+    mask = os.umask(0o027)
+    try:
+        extract_archive(archive, tmp_path / "out")
+    finally:
+        os.umask(mask)
+    modes = {path.name: oct(path.stat().st_mode & 0o7777) for path in (tmp_path / "out").iterdir()}
+    assert modes == {"data": oct(0o640), "run": oct(0o750)}
+    assert (tmp_path / "out").stat().st_mode & 0o7777 == 0o750
