@@ -283,6 +283,15 @@ class Layer(LayerWeights, Operation):
         """Build, from shapes by argument name (`inputs_shape`, ...), unless it is built."""
         if self.built:
             return
+        # Variables that `build` sets are set, also where shapes are being inferred.
+        inferring, state.inferring = state.inferring, False
+        try:
+            self._build_in_scope(shapes, single)
+        finally:
+            state.inferring = inferring
+        self._post_build()
+
+    def _build_in_scope(self, shapes: dict, single: bool) -> None:
         with name_scope(self.name, caller=self):
             names = _build_parameters(type(self))
             values = list(shapes.values())
@@ -296,7 +305,6 @@ class Layer(LayerWeights, Operation):
             else:
                 self.build(*values[: len(names) or None])
             self.__dict__["built"] = True
-        self._post_build()
 
     def _post_build(self) -> None:
         """Hook after building."""

@@ -199,7 +199,7 @@ class Registry:
         if near:
             message += " Did you mean " + " or ".join(repr(names[key]) for key in near) + "?"
         return message + (
-            f" Your own {self.kind}s can be passed as objects, or registered with"
+            f" Your own {_plural(self.kind)} can be passed as objects, or registered with"
             " `@minikeras.saving.register_keras_serializable()` or `custom_object_scope`."
         )
 
@@ -248,6 +248,10 @@ class Registry:
         from minikeras.engine import serialization
 
         return serialization.deserialize(config, self, custom_objects)
+
+
+def _plural(kind: str) -> str:
+    return kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
 
 
 activations = Registry(

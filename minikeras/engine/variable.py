@@ -7,6 +7,7 @@ from typing import Any, Callable
 import numpy as np
 
 from minikeras.engine import dtypes
+from minikeras.engine.context import state
 from minikeras.engine.naming import auto_name, current_path
 from minikeras.engine.symbolic import Operators, Tensor, record_variable
 
@@ -205,16 +206,21 @@ class Variable(Operators):
                 f"The shape of a variable cannot change. Variable {self.path!r} has shape"
                 f" {self.array.shape}. Received a value of shape {shape}"
             )
-        self.array[...] = value
+        if not state.inferring:
+            self.array[...] = value
         return self
 
     def assign_add(self, value: Any) -> "Variable":
         """Add to the value, in place; returns the variable."""
+        if state.inferring:
+            return self
         self.array += np.asarray(plain(value), dtype=self.array.dtype)
         return self
 
     def assign_sub(self, value: Any) -> "Variable":
         """Subtract from the value, in place; returns the variable."""
+        if state.inferring:
+            return self
         self.array -= np.asarray(plain(value), dtype=self.array.dtype)
         return self
 
