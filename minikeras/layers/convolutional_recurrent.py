@@ -172,6 +172,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
 
     def _convolve(self, x: Any, kernel: Any, masks: Any, strides: Any, padding: str) -> Any:
         from minikeras import ops
+        from minikeras.ops.convolutional import conv
 
         own = kernel is self.kernel
         options = {
@@ -181,9 +182,9 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
             "dilation_rate": self.dilation_rate if own else 1,
         }
         if masks is None:
-            return ops.conv(x, kernel, **options)
+            return conv(x, kernel, **options)
         parts = [
-            ops.conv(x * mask, gate, **options)
+            conv(x * mask, gate, **options)
             for mask, gate in zip(masks, ops.split(kernel, 4, axis=-1))
         ]
         return ops.concatenate(parts, axis=-1 if self.data_format == "channels_last" else 1)

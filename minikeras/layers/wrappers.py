@@ -386,13 +386,18 @@ _COMMON = ("go_backwards", "stateful", "return_sequences", "return_state")
 
 def _twin(layer: Any, **changes: Any) -> Any:
     """A new layer with the configuration of `layer`, but for `changes`."""
-    own: dict[str, Any] = {}
+    # The layer at hand vouches for the classes and functions that it is made of.
+    known = {}
     for one in layer._flatten_layers():
-        # The layer at hand vouches for the classes and functions that it is made of.
         for value in (one, *vars(one).values()):
-            if inspect.isfunction(value):
-                own[value.__name__] = value
-            elif hasattr(value, "get_config") and not inspect.isclass(value):
-                own[type(value).__name__] = type(value)
-    with registry.custom_objects(own):
-        return type(layer).from_config({**layer.get_config(), **changes})
+            if hasattr(value, "get_config") and not inspect.isclass(value):
+                known[type(value).__name__] = type(value)
+            elif inspect.isfunction(value):
+                known[value.__name__] = value
+    config = {**layer.get_config(), **changes}
+    for name in config:
+        value = getattr(layer, name, None)
+        if inspect.isfunction(value) and serialization.home_of(value) is None:
+            config[name] = value
+    with registry.custom_objects(known):
+        return type(layer).from_config(config)
