@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
 from minikeras.engine.variable import Variable
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("Adafactor")
@@ -92,12 +91,12 @@ class Adafactor(KernelOptimizer):
     def _layer_slots(self) -> dict[str, list]:
         return {"row": self._r, "column": self._c, "velocity": self._v}
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         limit = cast(1.0 / cast(step**0.5))
         # Both of Keras's minima come to this one, as it takes the second in any case.
         rate = min(rate, limit)
         keep = 1.0 - cast(step**self.beta_2_decay)
-        return (rate, keep, 1.0 - keep, self.epsilon_1, self.epsilon_2, self.clip_threshold)
+        return (rate, keep, 1.0 - keep, self.epsilon_1, given(self.epsilon_2), self.clip_threshold)
 
     def rule(self) -> Any:
         return _adafactor

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer, constant
+from minikeras.optimizers.kernel import Cast, KernelOptimizer, constant
 
 
 @registry.optimizers.register("Adagrad")
@@ -53,7 +52,7 @@ class Adagrad(KernelOptimizer):
         start = constant(self.initial_accumulator_value)
         return [{"_accumulators": ("accumulator", start)}]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (self.epsilon, rate)
 
     def rule(self) -> Any:
@@ -126,7 +125,7 @@ class Adadelta(KernelOptimizer):
             }
         ]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (self.rho, 1 - self.rho, self.epsilon, rate)
 
     def rule(self) -> Any:

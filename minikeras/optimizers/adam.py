@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("Adam")
@@ -74,12 +73,12 @@ class Adam(KernelOptimizer):
             groups.append({"_velocity_hats": ("velocity_hat", "zeros")})
         return groups
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (
             1 - self.beta_1,
             1 - self.beta_2,
             self.epsilon,
-            bias_corrected(rate, self.beta_1, self.beta_2, step, cast),
+            bias_corrected(rate, self.beta_1, self.beta_2, step, cast, given),
         )
 
     def rule(self) -> Any:
@@ -96,11 +95,11 @@ class Adam(KernelOptimizer):
 
 
 def bias_corrected(
-    rate: float, beta_1: float, beta_2: float, step: int, cast: Callable[[float], float]
+    rate: float, beta_1: float, beta_2: float, step: int, cast: Cast, given: Cast
 ) -> float:
     """`rate * sqrt(1 - beta_2**step) / (1 - beta_1**step)`, rounded where Keras rounds."""
-    first = 1.0 - cast(cast(beta_1) ** step)
-    second = 1.0 - cast(cast(beta_2) ** step)
+    first = 1.0 - cast(given(beta_1) ** step)
+    second = 1.0 - cast(given(beta_2) ** step)
     return rate * math.sqrt(second) / first
 
 
@@ -142,7 +141,7 @@ def _amsgrad(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tupl
     np.subtract(u, v, u)
     np.multiply(u, second, u)
     np.add(v, u, v)
-    np.maximum(largest, v, largest)
+    np.maximum(largest, v, out=largest)
     np.sqrt(largest, t)
     np.add(t, epsilon, t)
     np.divide(m, t, t)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from minikeras.engine import registry
 from minikeras.engine.variable import Variable
 from minikeras.optimizers.adam import update_moments
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("Adamax")
@@ -58,8 +57,8 @@ class Adamax(KernelOptimizer):
     def slot_groups(self) -> list:
         return [{"_m": ("momentum", "zeros"), "_u": ("norm", "zeros")}]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
-        correction = 1.0 - cast(cast(self.beta_1) ** step)
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
+        correction = 1.0 - cast(given(self.beta_1) ** step)
         return (1 - self.beta_1, self.beta_2, self.epsilon, rate, correction)
 
     def rule(self) -> Any:
@@ -82,7 +81,7 @@ def _adamax(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple
     np.add(m, t, m)
     np.multiply(u, beta_2, u)
     np.abs(g, t)
-    np.maximum(u, t, u)
+    np.maximum(u, t, out=u)
     np.add(u, epsilon, t)
     np.multiply(t, correction, t)
     np.multiply(m, rate, s)
@@ -149,19 +148,19 @@ class Nadam(KernelOptimizer):
         product *= self.beta_1
         product *= 1.0 - 0.5 * 0.96**step
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         product = self._u_product.array.item()
-        beta_1, decay = cast(self.beta_1), cast(0.96)
+        beta_1, decay = given(self.beta_1), given(0.96)
         now = cast(beta_1 * (1.0 - 0.5 * cast(decay**step)))
         following = cast(beta_1 * (1.0 - 0.5 * cast(decay ** (step + 1))))
         return (
             1 - beta_1,
-            1 - cast(self.beta_2),
+            1 - given(self.beta_2),
             self.epsilon,
             rate,
             following / (1.0 - cast(product * following)),
             (1.0 - now) / (1.0 - product),
-            1.0 - cast(cast(self.beta_2) ** step),
+            1.0 - cast(given(self.beta_2) ** step),
         )
 
     def rule(self) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer, constant
+from minikeras.optimizers.kernel import Cast, KernelOptimizer, constant
 
 
 @registry.optimizers.register("Ftrl")
@@ -81,7 +80,7 @@ class Ftrl(KernelOptimizer):
         start = constant(self.initial_accumulator_value)
         return [{"_accumulators": ("accumulator", start), "_linears": ("linear", "zeros")}]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         # A learning rate of zero has no step; Keras gives nan too.
         l2 = self.l2_regularization_strength + (self.beta / (2.0 * rate) if rate else np.nan)
         return (
@@ -128,7 +127,7 @@ def _ftrl(
     np.add(z, t, z)
     np.divide(u, rate, u)
     np.add(u, l2, u)
-    np.minimum(z, l1, t)
-    np.maximum(t, minus_l1, t)
+    np.minimum(z, l1, out=t)
+    np.maximum(t, minus_l1, out=t)
     np.subtract(t, z, t)
     np.divide(t, u, w)

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from minikeras import config as settings
 from minikeras.engine import dtypes
 from minikeras.engine.variable import plain
 from minikeras.optimizers.base import Optimizer
 from minikeras.optimizers.plan import Plan
+
+Cast = Callable[[float], float]
 
 
 class KernelOptimizer(Optimizer):
@@ -27,11 +30,12 @@ class KernelOptimizer(Optimizer):
         """Attribute -> (name, initializer) of the slots; those of a group alternate in files."""
         return []
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         """The numbers of the rule, for update number `step` (from 1).
 
-        `cast` rounds to the dtype of the variables. The first ones, as many as there are slots,
-        also come as a column.
+        `cast` rounds to the dtype of the variables; `given` rounds an argument of the constructor
+        as Keras does, to `floatx()` where that is narrower. The first coefficients, as many as
+        there are slots, also come as a column.
         """
         raise NotImplementedError
 
@@ -104,5 +108,6 @@ class KernelOptimizer(Optimizer):
 
 
 def constant(value: float) -> Callable[..., np.ndarray]:
-    """An initializer that fills with `value`."""
+    """An initializer that fills with `value`, rounded to `floatx()` first as Keras does."""
+    value = float(np.dtype(settings.floatx()).type(value))
     return lambda shape, dtype=None: np.full(shape, value, dtypes.to_numpy_dtype(dtype))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 from minikeras.optimizers.plan import norm
 
 
@@ -59,14 +58,14 @@ class Lamb(KernelOptimizer):
     def slot_groups(self) -> list:
         return [{"_momentums": ("momentum", "zeros"), "_velocities": ("velocity", "zeros")}]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (
             1 - self.beta_1,
             1 - self.beta_2,
             self.epsilon,
             rate,
-            1.0 - cast(cast(self.beta_1) ** step),
-            1.0 - cast(cast(self.beta_2) ** step),
+            1.0 - cast(given(self.beta_1) ** step),
+            1.0 - cast(given(self.beta_2) ** step),
         )
 
     def rule(self) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("Lion")
@@ -61,8 +60,8 @@ class Lion(KernelOptimizer):
     def slot_groups(self) -> list:
         return [{"_momentums": ("momentum", "zeros")}]
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
-        beta_1, beta_2 = cast(self.beta_1), cast(self.beta_2)
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
+        beta_1, beta_2 = given(self.beta_1), given(self.beta_2)
         return (beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, rate)
 
     def rule(self) -> Any:

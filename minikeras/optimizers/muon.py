@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
 from minikeras.optimizers.adam import bias_corrected
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 from minikeras.optimizers.plan import norm
 
 
@@ -125,9 +124,9 @@ class Muon(KernelOptimizer):
             return None
         return self.adam_weight_decay if self._should_use_adamw(variable) else self.weight_decay
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         alpha = bias_corrected(
-            rate * self.adam_lr_ratio, self.adam_beta_1, self.adam_beta_2, step, cast
+            rate * self.adam_lr_ratio, self.adam_beta_1, self.adam_beta_2, step, cast, given
         )
         return (1 - self.adam_beta_1, 1 - self.adam_beta_2, self.epsilon, alpha, rate)
 

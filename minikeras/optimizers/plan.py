@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minikeras import config as settings
 from minikeras.engine.arena import aligned
 from minikeras.engine.variable import plain
 
@@ -45,13 +46,27 @@ class Group:
 
     Attributes:
         cast: Rounds a Python float to the dtype.
-        blocks: Argument tuples of the update rule (see `KernelOptimizer.update`).
+        given: Rounds an argument of the constructor.
+        blocks: Argument tuples of the update rule (see `KernelOptimizer.rule`).
     """
 
-    __slots__ = ("blocks", "cast", "column", "dtype", "numbers", "scalars", "spread", "values")
+    __slots__ = (
+        "blocks",
+        "cast",
+        "column",
+        "dtype",
+        "given",
+        "numbers",
+        "scalars",
+        "spread",
+        "values",
+    )
 
     def __init__(self, dtype: np.dtype, slots: int, longest: int) -> None:
         self.dtype, self.cast = dtype, rounding(dtype)
+        self.given = self.cast
+        if dtype.char == "d" and settings.floatx() != "float64":
+            self.given = rounding(np.dtype(np.float32))
         self.numbers = np.zeros(16, dtype)
         # The first coefficients once more as a column: one a row of the slot matrix.
         self.column = self.numbers[:slots].reshape(-1, 1)
@@ -154,9 +169,10 @@ class Plan:
         for value in decays - {None}:
             chosen = [one for one, decay in self.decayed if decay == value]
             for chunk, start, stop in runs(optimizer, chosen):
+                given = groups[chunk.arena.dtype].given if groups else float
                 for first, last in cuts(start, stop):
                     part = scratch[chunk.arena.dtype][0, : last - first]
-                    self.decay.append((value, chunk.values[first:last], part))
+                    self.decay.append((given(value), chunk.values[first:last], part))
 
     def _cut_layers(self, groups: dict) -> None:
         """One block a variable, in its shape, for rules that look at a variable as a whole."""
@@ -233,9 +249,9 @@ class Plan:
         optimizer._begin_update(count + 1)
         shrink = self.decay_with_rule
         for group in self.groups:
-            group.set(optimizer.coefficients(rate, count + 1, group.cast))
+            group.set(optimizer.coefficients(rate, count + 1, group.cast, group.given))
             if shrink is not None:
-                factor = np.array(shrink * rate, group.dtype)
+                factor = np.array(group.given(shrink) * rate, group.dtype)
                 for coefficients, values, gradients, slots, scratch in group.blocks:
                     part = scratch[1]
                     np.multiply(values, factor, part)
@@ -322,7 +338,7 @@ class Plan:
                 continue
             index = optimizer._indices[id(variable)]
             before = optimizer._accumulated_gradients[index].array
-            np.maximum(gradient, before, before)
+            np.maximum(gradient, before, out=before)
             if due:
                 variable.array[...] = before
                 before[...] = 0

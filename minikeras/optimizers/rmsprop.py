@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("RMSprop")
@@ -74,7 +73,7 @@ class RMSprop(KernelOptimizer):
             groups.append({"_average_gradients": ("average_gradient", "zeros")})
         return groups
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (self.rho, 1 - self.rho, self.epsilon, rate, self.momentum)
 
     def rule(self) -> Any:

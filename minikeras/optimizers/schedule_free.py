@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("ScheduleFreeAdamW")
@@ -68,16 +67,16 @@ class ScheduleFreeAdamW(KernelOptimizer):
             if momentum is not None:
                 momentum.assign(variable)
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         if self.warmup_steps > 0:
             rate *= cast(min(step / self.warmup_steps, 1.0))
-        beta_1, beta_2 = cast(self.beta_1), cast(self.beta_2)
+        beta_1, beta_2 = given(self.beta_1), given(self.beta_2)
         part = cast(1.0 / step)
         # sqrt(v / k) + epsilon, times sqrt(k) on both sides of the fraction.
         root = math.sqrt(1.0 - cast(beta_2**step))
         return (
             1 - beta_2,
-            self.epsilon * root,
+            given(self.epsilon) * root,
             rate * root,
             1.0 - part,
             # y' = (1 - part) * (y - (1 - beta_1) * z) + (1 - beta_1 + beta_1 * part) * z'

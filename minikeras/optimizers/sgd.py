@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.optimizers.kernel import KernelOptimizer
+from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
 @registry.optimizers.register("SGD")
@@ -72,8 +71,8 @@ class SGD(KernelOptimizer):
     def slot_groups(self) -> list:
         return [{"momentums": ("momentum", "zeros")}] if self.momentum != 0 else []
 
-    def coefficients(self, rate: float, step: int, cast: Callable[[float], float]) -> tuple:
-        return (self.momentum, rate)
+    def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
+        return (given(self.momentum), rate)
 
     def rule(self) -> Any:
         if not self.momentum:
