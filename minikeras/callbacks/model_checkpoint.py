@@ -24,8 +24,8 @@ class BatchCounter:
         whole = isinstance(every, (int, np.integer)) and not isinstance(every, bool)
         if every != "epoch" and not (whole and every > 0):
             raise ValueError(
-                f"Unrecognized {name}: {every!r}. Expected `{name}` are 'epoch' or a positive "
-                "integer (a number of batches)."
+                f"Unrecognized {name}: {every!r}. Invalid value for argument `{name}`: expected "
+                "'epoch' or a positive integer (a number of batches)."
             )
         self.every = every
         self.seen = 0  # since it was last due

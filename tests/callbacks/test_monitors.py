@@ -192,7 +192,7 @@ class TestModelCheckpoint:
         ],
     )
     def test_bad_arguments(self, kwargs):
-        with pytest.raises(ValueError, match="Received|Expected"):
+        with pytest.raises(ValueError, match="Received|expected"):
             ModelCheckpoint(**kwargs)
 
 
