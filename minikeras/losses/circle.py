@@ -1,0 +1,152 @@
+"""Circle loss of embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import registry
+from minikeras.engine.operation import Operation
+from minikeras.engine.symbolic import Tensor
+from minikeras.kernels import loss as kernels
+from minikeras.losses.function import loss_function
+from minikeras.losses.loss import BuiltInLoss
+from minikeras.ops.base import tensor
+
+
+class CircleOperation(Operation):
+    """Circle loss of embeddings against reference embeddings."""
+
+    def __init__(
+        self,
+        remove_diagonal: bool = True,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.remove_diagonal, self.gamma, self.margin = remove_diagonal, gamma, margin
+
+    def forward(  # type: ignore[override]
+        self, ctx: Any, labels: Any, p: Any, reference_labels: Any, reference: Any
+    ) -> tuple:
+        values, back = kernels.circle(
+            labels.astype(np.int32),
+            p,
+            reference_labels.astype(np.int32),
+            reference,
+            self.remove_diagonal,
+            self.gamma,
+            self.margin,
+        )
+        ctx.save(back)
+        return values, values > 0
+
+    def backward(self, ctx: Any, dy: Any, *_: Any) -> tuple:  # type: ignore[override]
+        if dy is None:
+            return None, None, None, None
+        dp, d_reference = ctx.saved[0](dy)
+        return None, dp, None, d_reference
+
+
+@loss_function()
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Any:
+    """Circle loss: pulls embeddings of one class together, pushes those of others away.
+
+    From Sun et al. 2020, "Circle loss: a unified perspective of pair similarity optimization".
+
+    Args:
+        y_true: Class numbers, of shape `(batch,)`.
+        y_pred: Embeddings of norm 1, of shape `(batch, size)`.
+        ref_labels: Class numbers of the reference embeddings. Defaults to `y_true`.
+        ref_embeddings: Embeddings to compare with, of shape `(references, size)`. Defaults to
+            `y_pred`.
+        remove_diagonal: Boolean, default True. Whether the pair of an embedding with the reference
+            of its own number is left out.
+        gamma: Float, default 80. Scale of the similarities.
+        margin: Float, default 0.4. How wide the margin between the kinds of pairs is.
+
+    Returns:
+        Values of shape `(batch,)`. Those that are 0 are masked, so that they do not count in means.
+
+    Example:
+
+    >>> import minikeras
+    >>> embeddings = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+    >>> minikeras.losses.circle([0, 0, 1], embeddings).numpy().round(2)
+    array([0. , 6.4, 0. ], dtype=float32)
+    """
+    y_true, y_pred = tensor(y_true), tensor(y_pred)
+    ref_embeddings = y_pred if ref_embeddings is None else tensor(ref_embeddings)
+    ref_labels = y_true if ref_labels is None else tensor(ref_labels)
+    values, mask = CircleOperation(remove_diagonal, gamma, margin)(
+        y_true, y_pred, ref_labels, ref_embeddings
+    )
+    if isinstance(values, Tensor):
+        values._keras_mask = mask
+    return values
+
+
+def _on_arrays(t: Any, p: Any, **options: Any) -> tuple:
+    values, kernel_back = kernels.circle(t.astype(np.int32), p, t.astype(np.int32), p, **options)
+
+    def back(dv: Any, true: bool, pred: bool) -> tuple:
+        return None, np.add(*kernel_back(dv))
+
+    return values, back, values > 0
+
+
+circle.on_arrays = _on_arrays  # type: ignore[attr-defined]
+
+
+@registry.losses.register("Circle")
+class Circle(BuiltInLoss):
+    """Circle loss: pulls embeddings of one class together, pushes those of others away.
+
+    See `circle`.
+
+    Args:
+        gamma: Float, default 80. Scale of the similarities.
+        margin: Float, default 0.4. How wide the margin between the kinds of pairs is.
+        remove_diagonal: Boolean, default True. Whether pairs of an embedding with itself are left
+            out.
+        reduction: As in `Loss`.
+        name: String.
+        dtype: As in `Loss`.
+
+    Example:
+
+    >>> import minikeras
+    >>> embeddings = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+    >>> round(float(minikeras.losses.Circle()([0, 0, 1], embeddings)), 2)
+    3.2
+    """
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            circle,
+            reduction,
+            name,
+            dtype,
+            gamma=gamma,
+            margin=margin,
+            remove_diagonal=remove_diagonal,
+        )

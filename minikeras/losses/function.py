@@ -1,0 +1,165 @@
+"""Loss functions as operations: arrays in, one value per sample out, with both gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minikeras import config
+from minikeras.engine import registry
+from minikeras.engine.operation import Operation
+from minikeras.engine.symbolic import Tensor
+from minikeras.losses.loss import squeeze_or_expand_to_same_rank
+from minikeras.ops.base import tensor, unbroadcast
+
+Array = np.ndarray
+
+
+class LossOperation(Operation):
+    """Run a loss function on arrays.
+
+    Args:
+        function: The public loss function; its `on_arrays` does the work.
+        options: dict of its arguments.
+    """
+
+    def __init__(self, function: Any, options: dict, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.function, self.options = function, options
+
+    def forward(self, ctx: Any, y_true: Array, y_pred: Array) -> Any:  # type: ignore[override]
+        p = y_pred if y_pred.dtype.kind == "f" else y_pred.astype(config.floatx())
+        t = y_true
+        if self.function.aligns and t.ndim != p.ndim:
+            t, p = squeeze_or_expand_to_same_rank(t, p)
+        values, back, mask = self.function.on_arrays(t, p, **self.options)
+        ctx.save(back, y_true, y_pred, t.shape, p.shape)
+        values = np.asarray(values)
+        return values if mask is None else (values, mask)
+
+    def backward(self, ctx: Any, dy: Any, *_: Any) -> Any:  # type: ignore[override]
+        back, y_true, y_pred, t_shape, p_shape = ctx.saved
+        wanted = [need and x.dtype.kind == "f" for need, x in zip(ctx.needs, (y_true, y_pred))]
+        if dy is None:
+            return None, None
+        gradients = back(dy, *wanted)
+        return tuple(
+            unbroadcast(gradient, shape).reshape(x.shape).astype(x.dtype, copy=False)
+            if want and gradient is not None
+            else None
+            for want, gradient, shape, x in zip(
+                wanted, gradients, (t_shape, p_shape), (y_true, y_pred)
+            )
+        )
+
+
+def run(function: Any, y_true: Any, y_pred: Any, **options: Any) -> Any:
+    """Call a loss function on tensors or arrays."""
+    result = LossOperation(function, options)(tensor(y_true), tensor(y_pred))
+    if isinstance(result, tuple):
+        values, mask = result
+        if isinstance(values, Tensor):
+            values._keras_mask = mask
+        return values
+    return result
+
+
+def loss_function(
+    kernel: Callable | None = None,
+    *aliases: str,
+    epsilon: bool = False,
+    shapes: str = "equal",
+    aligns: bool = False,
+) -> Callable:
+    """Decorator of a public loss function: register it and give it `on_arrays`.
+
+    Args:
+        kernel: Function of `kernels.loss`.
+        aliases: Further names.
+        epsilon: Whether the kernel takes the fuzz factor as its third argument.
+        shapes: `"equal"` or `"broadcast"`: how the shapes of targets and predictions must match.
+        aligns: Whether the function itself drops or adds a last axis of size 1. (The classes
+            always do.)
+    """
+
+    def decorator(function: Any) -> Any:
+        if kernel is not None:
+            function.on_arrays = _on_arrays(function.__name__, kernel, epsilon, shapes)
+        function.aligns = aligns
+        registry.losses.register(function.__name__, *aliases)(function)
+        return function
+
+    return decorator
+
+
+def _on_arrays(name: str, kernel: Callable, epsilon: bool, shapes: str) -> Callable:
+    check = _check_equal if shapes == "equal" else _check_broadcast
+
+    def on_arrays(t: Array, p: Array, **options: Any) -> tuple:
+        if t.dtype != p.dtype:
+            t = _numeric(name, t).astype(p.dtype)
+        if t.shape != p.shape:
+            check(name, t, p)
+        if epsilon:
+            values, back = kernel(t, p, config.epsilon(), **options)
+        else:
+            values, back = kernel(t, p, **options)
+        return values, back, None
+
+    return on_arrays
+
+
+def _numeric(name: str, t: Array) -> Array:
+    if t.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} takes numbers as targets. Received `y_true` of dtype {t.dtype}. Encode"
+            " categories as numbers first."
+        )
+    return t
+
+
+def _check_broadcast(name: str, t: Array, p: Array) -> None:
+    try:
+        np.broadcast_shapes(t.shape, p.shape)
+    except ValueError:
+        raise ValueError(_mismatch(name, t, p)) from None
+
+
+def _check_equal(name: str, t: Array, p: Array) -> None:
+    what = "rank (ndim)" if t.ndim != p.ndim else "shape"
+    raise ValueError(
+        f"Arguments `target` and `output` must have the same {what}. " + _mismatch(name, t, p)
+    )
+
+
+def _mismatch(name: str, t: Array, p: Array) -> str:
+    hint = ""
+    if "categorical" in name and p.ndim and (t.shape == p.shape[:-1] or t.shape[-1:] == (1,)):
+        hint = (
+            " For labels that are class numbers use sparse_categorical_crossentropy, or make them"
+            " one-hot with `minikeras.utils.to_categorical`."
+        )
+    return (
+        f"{name}: targets do not fit the predictions. Received y_true of shape {t.shape} and y_pred"
+        f" of shape {p.shape}.{hint}"
+    )
+
+
+def class_numbers(name: str, labels: Array, classes: int) -> Array:
+    """Labels as integers from 0 to `classes - 1`.
+
+    Raises:
+        ValueError: for a label out of range; it is named.
+    """
+    whole = _numeric(name, labels).astype(np.intp, copy=False)
+    # Seen as unsigned, negative numbers are too large.
+    if whole.size and whole.view(np.uintp).max() >= classes:
+        wrong = whole[(whole < 0) | (whole >= classes)].flat[0]
+        raise ValueError(
+            f"{name}: received a label value of {wrong}, which is outside the valid range of"
+            f" [0, {classes}): the predictions have {classes} classes. Labels must be numbered from"
+            f" 0 to {classes - 1}, or the last layer needs more units."
+        )
+    return whole
