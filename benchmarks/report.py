@@ -31,10 +31,9 @@ def fastest_peer(peers: dict) -> tuple[str, float] | None:
 
 def time_text(seconds: float) -> str:
     """Three digits and a unit."""
-    for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if seconds * factor >= 1:
-            break
-    return f"{seconds * factor:.3g} {unit}" if seconds * factor < 1000 else f"{seconds:.0f} s"
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
 
 
 def cell(result: dict | None) -> str:

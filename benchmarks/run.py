@@ -195,8 +195,11 @@ def machine(threads: int) -> dict:
 
 def versions(peers: dict) -> dict:
     """The versions of what was measured, as the packages' metadata tell."""
-    code = "import importlib.metadata as m, json, sys; d = {x.name: x.version for x in m.distributions()}"
-    code += "; print(json.dumps([sys.version.split()[0], d]))"
+    code = """
+import importlib.metadata, json, sys
+found = {one.name: one.version for one in importlib.metadata.distributions()}
+print(json.dumps([sys.version.split()[0], found]))
+"""
     found = {}
     for peer, interpreter in peers.items():
         done = subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True)

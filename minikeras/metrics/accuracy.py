@@ -19,7 +19,7 @@ from minikeras.metrics.shapes import same_rank
 def metric_function(kernel: Callable) -> Callable:
     """Make a function of tensors, in `floatx()`, from one of arrays.
 
-    The kernel stays reachable as `.on_arrays`: it takes arrays only, and may return booleans.
+    The kernel stays reachable as `.values_on_arrays`: it takes arrays, and may return booleans.
     """
 
     @registry.metric_functions.register(kernel.__name__)
@@ -30,7 +30,7 @@ def metric_function(kernel: Callable) -> Callable:
             values = values.astype(config.floatx())
         return Tensor(values)
 
-    function.on_arrays = kernel  # type: ignore[attr-defined]
+    function.values_on_arrays = kernel  # type: ignore[attr-defined]
     return function
 
 

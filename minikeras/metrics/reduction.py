@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization
+from minikeras.engine.context import INFERENCE, Context
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.metrics.metric import Metric, as_array, as_tensor
@@ -166,10 +167,15 @@ class PairMean(Mean):
         check_samples(y_true, y_pred)
         if mask is not None:
             sample_weight = with_mask(sample_weight, mask, self._array_dtype)
-        self.accumulate_values(self.sample_values(y_true, y_pred), sample_weight)
+        values = self.sample_values(y_true, y_pred)
+        if isinstance(values, tuple):
+            values, mask = values
+            if sample_weight is not None:
+                sample_weight = with_mask(sample_weight, mask, self._array_dtype)
+        self.accumulate_values(values, sample_weight)
 
-    def sample_values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """What the mean is taken of."""
+    def sample_values(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
+        """What the mean is taken of: an array, or an array and its mask."""
         raise NotImplementedError
 
 
@@ -204,12 +210,17 @@ class MeanMetricWrapper(PairMean):
         if _is_loss(fn):
             self._direction = "down"
 
-    def sample_values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+    def sample_values(self, y_true: np.ndarray, y_pred: np.ndarray) -> Any:
         """The function's values."""
-        on_arrays = getattr(self._fn, "on_arrays", None)
-        if on_arrays is not None:
-            return on_arrays(y_true, y_pred, **self._fn_kwargs)
-        return plain(self._fn(as_tensor(y_true), as_tensor(y_pred), **self._fn_kwargs))
+        fn, options = self._fn, self._fn_kwargs
+        kernel = getattr(fn, "values_on_arrays", None)
+        if kernel is not None:
+            return kernel(y_true, y_pred, **options)
+        if hasattr(fn, "aligns"):
+            from minikeras.losses.function import LossOperation
+
+            return LossOperation(fn, options).forward(Context(INFERENCE), y_true, y_pred)
+        return plain(fn(as_tensor(y_true), as_tensor(y_pred), **options))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

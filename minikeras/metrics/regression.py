@@ -59,7 +59,7 @@ def _length(x: np.ndarray, axis: int) -> np.ndarray:
     return np.maximum(np.sqrt(np.square(x).sum(axis)), config.epsilon())
 
 
-_cosine_similarity.on_arrays = _cosine_similarity  # type: ignore[attr-defined]
+_cosine_similarity.values_on_arrays = _cosine_similarity  # type: ignore[attr-defined]
 
 
 @registry.metrics.register("CosineSimilarity", "cosine_similarity")
