@@ -180,6 +180,12 @@ class MultiHeadAttention(HeadsAttention):
             self._attention_axes = tuple(
                 axis if axis >= 0 else output_rank - 1 + axis for axis in self._attention_axes
             )
+        if not all(0 < axis < output_rank - 2 for axis in self._attention_axes):
+            raise ValueError(
+                "Argument `attention_axes` must name axes of the query between the batch and the"
+                f" last axis. Received: attention_axes={self._attention_axes} for a query of shape"
+                f" {tuple(query_shape)}"
+            )
         count = len(self._attention_axes)
         self._add_helpers(tuple(range(-count, 0)))
         features = self._output_shape or (query_shape[-1],)
