@@ -16,6 +16,7 @@ from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import tensor, unbroadcast
 
+_FLOAT64 = np.dtype("float64")
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
 
@@ -195,6 +196,7 @@ class Loss:
         self.reduction = standardize_reduction(reduction)
         self._dtype_policy = dtype_policy.get(dtype or config.floatx())
         self._dtype = self._dtype_policy.compute_dtype
+        self._array_dtype = dtypes.numpy_dtype(self._dtype)
         self._widens = dtype is None and self._dtype != "float64"
 
     @property
@@ -233,9 +235,9 @@ class Loss:
             return Reduce(self.reduction)(values, **options)
 
     def _computed_in(self, y_pred: Any) -> np.dtype:
-        if self._widens and y_pred.dtype == "float64":
-            return np.dtype("float64")
-        return dtypes.numpy_dtype(self._dtype)
+        if self._widens and y_pred.dtype == _FLOAT64:
+            return _FLOAT64
+        return self._array_dtype
 
     def _convert(self, y_pred: Any) -> Any:
         y_pred = tensor(y_pred)
@@ -355,9 +357,8 @@ class LossFunctionWrapper(Loss):
             or cls.__call__ is not Loss.__call__
         ):
             return super().value_and_gradient(y_true, y_pred, sample_weight, mask)
-        p = y_pred
-        dtype = self._computed_in(p)
-        if p.dtype != dtype:
+        p, dtype = y_pred, y_pred.dtype
+        if dtype is not self._array_dtype and dtype != (dtype := self._computed_in(p)):
             p = p.astype(dtype)
         t = np.asarray(y_true)
         if t.ndim != p.ndim:
