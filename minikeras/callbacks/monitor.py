@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from minikeras.callbacks.callback import Callback
 
@@ -112,7 +113,7 @@ class MonitorCallback(Callback):
 
     def _is_improvement(self, value: Any, reference: float | None) -> bool:
         # After a value that is no number, any that is one is better.
-        if reference is None or math.isnan(reference):
+        if reference is None or np.isnan(reference).any():
             return True
         return bool(self.monitor_op(value - self.min_delta, reference))
 

@@ -42,6 +42,11 @@ class BatchSource:
             return self._steps(self.steps_per_epoch)
         return self._whole_pass()
 
+    def reset(self) -> None:
+        """Lets the next epoch begin with the first batch again, where that is possible."""
+        if self.restartable:
+            self._close()
+
     def peek(self) -> Batch:
         """The first batch of the next epoch, where it will come again.
 

@@ -21,6 +21,8 @@ What is promised:
   Where the data end too soon there is Keras's warning, and the epoch ends early. An epoch of a
   generator that has nothing left yields no batch at all: `source.exhausted` is then true, and
   training should stop without recording that epoch.
+- `reset()` lets the next epoch begin with the first batch again (a generator goes on all the same):
+  for validation with `validation_steps`, which is on the same batches each time.
 - `num_batches` of an iterable of unknown length is known after its first whole epoch.
 
 `train_validation_split((x, y, sample_weight), 0.2)` cuts the last fifth off, `one_batch(x, y,

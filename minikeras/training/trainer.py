@@ -553,6 +553,7 @@ class Trainer:
                         batch_size=validation_batch_size or batch_size,
                         steps_per_epoch=validation_steps,
                     )
+                validator.reset()
                 val_logs = self._evaluate_source(validator, callback_list)
                 epoch_logs.update({f"val_{name}": value for name, value in val_logs.items()})
             callback_list.on_epoch_end(epoch, epoch_logs)

@@ -268,6 +268,16 @@ class TestSteps:
         assert not source.exhausted
         assert rows(source) == firsts([0, 1], [2, 3])
 
+    def test_reset(self):
+        source = make_batches(X, batch_size=2, steps_per_epoch=2)
+        for _ in range(3):
+            source.reset()
+            assert rows(source) == firsts([0, 1], [2, 3])
+        source = make_batches(((X[i : i + 1],) for i in range(4)), steps_per_epoch=2)
+        assert rows(source) == firsts([0], [1])
+        source.reset()
+        assert rows(source) == firsts([2], [3])
+
     def test_no_warning_where_epochs_fill_the_data(self):
         source = make_batches(X, batch_size=2, steps_per_epoch=5)
         for _ in range(3):
