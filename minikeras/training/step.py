@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -258,6 +259,9 @@ class Stepper:
                 "The model has trainable variables that the optimizer does not know, because they"
                 " were made or unfrozen after it was built. Call `compile()` again before training."
             )
+        if not sink.touched and not self.model.trainable_weights:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=4)
+            return
         optimizer.apply_sink()
 
     def extra(self, run: Run, sink: Any, scale: float = 1.0) -> float:
