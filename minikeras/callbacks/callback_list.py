@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from minikeras.callbacks.callback import Callback
 from minikeras.callbacks.history import History
 from minikeras.callbacks.progbar_logger import ProgbarLogger
@@ -26,13 +28,24 @@ def pythonify_logs(logs: Any) -> dict:
         if isinstance(value, dict):
             plain.update(pythonify_logs(value))
             continue
-        if not isinstance(value, float) and not getattr(value, "shape", ()):
-            try:
-                value = float(value)
-            except (TypeError, ValueError):
-                pass
+        if not isinstance(value, float):
+            value = _plain(value)
         plain[name] = value
     return plain
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float, a tensor as an array; anything else as it is."""
+    shape = getattr(value, "shape", ())
+    if shape:
+        value = np.asarray(value)
+        if shape != (1,):
+            return value
+        value = value[0]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
 
 
 class CallbackList(Callback):

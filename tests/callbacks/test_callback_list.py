@@ -82,6 +82,8 @@ def test_outputs_of_one_value_stay_arrays():
     show = LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(logs["outputs"]))
     CallbackList([show]).on_predict_batch_end(0, {"outputs": np.ones((1, 1))})
     assert seen[0].shape == (1, 1)
+    CallbackList([show]).on_predict_batch_end(0, {"outputs": np.ones(1)})
+    assert type(seen[1]) is float  # as metrics of one class are numbers
 
 
 def test_history_and_progress_come_last():
