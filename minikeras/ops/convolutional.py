@@ -624,3 +624,6 @@ def separable_conv(
     data_format = standardize_data_format(data_format)
     operation = SeparableConv(strides, padding, data_format, dilation_rate)
     return operation(inputs, depthwise_kernel, pointwise_kernel)
+
+
+__all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]

@@ -261,3 +261,6 @@ def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None
     [0.5, 2.5]
     """
     return AdaptiveAveragePool(output_size, standardize_data_format(data_format))(inputs)
+
+
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]

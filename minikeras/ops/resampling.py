@@ -185,3 +185,6 @@ def resize(
         standardize_data_format(data_format),
     )
     return operation(images)
+
+
+__all__ = ["resize"]
