@@ -303,8 +303,8 @@ def composite(
     inputs = [parameter.name for parameter in parameters[:tensors]]
     class_name = name or "".join(part.capitalize() for part in body.__name__.split("_"))
 
-    def call(self: Any, *args: Any) -> Any:
-        return body(*args, **{key: getattr(self, key) for key in self.fields})
+    def call(self: Any, *args: Any, **tensors: Any) -> Any:
+        return body(*args, **{**{key: getattr(self, key) for key in self.fields}, **tensors})
 
     defaults = {
         parameter.name: parameter.default
@@ -328,7 +328,13 @@ def composite(
         if any_symbolic(args) or (kwargs and any_symbolic(kwargs)):
             arguments = _bind(signature, args, kwargs)
             given = [arguments.pop(key) for key in inputs if key in arguments]
-            return operation(**arguments).symbolic_call(*given)
+            # Optional tensors go with the call, not into the configuration.
+            more = {
+                key: arguments.pop(key)
+                for key, value in list(arguments.items())
+                if isinstance(value, (Operators, np.ndarray))
+            }
+            return operation(**arguments).symbolic_call(*given, **more)
         return body(*args, **kwargs)
 
     public.operation = operation  # type: ignore[attr-defined]

@@ -43,8 +43,8 @@ tanh      = unary("Tanh",    np.tanh,    lambda dy, y: dy * (1 - y * y),        
 arcsinh   = unary("Arcsinh", np.arcsinh, lambda dy, x: dy / np.sqrt(x * x + 1),       "Inverse of the hyperbolic sine.", example="[0.0] -> [0.0]")
 arccosh   = unary("Arccosh", np.arccosh, lambda dy, x: dy / np.sqrt(x * x - 1),       "Inverse of the hyperbolic cosine.", example="[1.0] -> [0.0]")
 arctanh   = unary("Arctanh", np.arctanh, lambda dy, x: dy / (1 - x * x),              "Inverse of the hyperbolic tangent.", example="[0.0] -> [0.0]")
-deg2rad   = unary("Deg2rad", np.deg2rad, lambda dy: dy * (math.pi / 180),             "Degrees to radians.", example="[0.0] -> [0.0]")
-rad2deg   = unary("Rad2deg", np.rad2deg, lambda dy: dy * (180 / math.pi),             "Radians to degrees.", example="[0.0] -> [0.0]")
+deg2rad   = unary("Deg2rad", np.deg2rad, lambda dy: dy * (math.pi / 180),             "Degrees to radians.", rule="wide", example="[0.0] -> [0.0]")
+rad2deg   = unary("Rad2deg", np.rad2deg, lambda dy: dy * (180 / math.pi),             "Radians to degrees.", rule="wide", example="[0.0] -> [0.0]")
 sinc      = unary("Sinc",    special.sinc, lambda dy, x: dy * special.sinc_derivative(x), "sin(πx) / (πx), and 1 at 0.", example="[0.0] -> [1.0]")
 
 # Powers, exponentials and logarithms
@@ -57,7 +57,7 @@ log10      = unary("Log10",      np.log10, lambda dy, x: dy / (x * _LN10),      
 log1p      = unary("Log1p",      np.log1p, lambda dy, x: dy / (1 + x),                  "log(1 + x), exact near 0.", example="[0.0] -> [0.0]")
 sqrt       = unary("Sqrt",       np.sqrt,  lambda dy, y: dy / (2 * y),                  "Square root.", example="[4.0] -> [2.0]")
 rsqrt      = unary("Rsqrt",      lambda x: (1 / np.sqrt(x)).astype(x.dtype, copy=False), lambda dy, y: dy * (-0.5) * y * y * y, "1 / √x.", example="[4.0] -> [0.5]")
-cbrt       = unary("Cbrt",       special.cbrt, lambda dy, y: dy / (3 * y * y),          "Cube root.", example="[8.0] -> [2.0]")
+cbrt       = unary("Cbrt",       special.cbrt, lambda dy, y: dy / (3 * y * y),          "Cube root.", rule="wide", example="[8.0] -> [2.0]")
 square     = unary("Square",     np.square, lambda dy, x: dy * 2 * x,                   "`x` times itself.", rule="number", example="[3.0] -> [9.0]")
 reciprocal = unary("Reciprocal", np.reciprocal, lambda dy, y: -dy * y * y,              "1 / x.", example="[4.0] -> [0.25]")
 
@@ -82,7 +82,7 @@ angle     = unary("Angle",     special.angle, lambda dy, x: special.angle_deriva
 erf       = unary("Erf",    special.erf,    lambda dy, x: dy * special.gauss(x),        "Error function, 2/√π ∫₀ˣ exp(-t²) dt.", example="[0.0] -> [0.0]")
 erfc      = unary("Erfc",   special.erfc,   lambda dy, x: -dy * special.gauss(x),       "1 - erf(x), exact in the tail.", example="[0.0] -> [1.0]")
 erfinv    = unary("Erfinv", special.erfinv, lambda dy, y: dy / special.gauss(y),        "Inverse of the error function.", example="[0.0] -> [0.0]")
-i0        = unary("I0",     special.i0,     lambda dy, x: dy * special.i1(x),           "Modified Bessel function of the first kind, order 0.", example="[0.0] -> [1.0]")
+i0        = unary("I0",     special.i0,     lambda dy, x: dy * special.i1(x),           "Modified Bessel function of the first kind, order 0.", rule="wide", example="[0.0] -> [1.0]")
 
 # Tests
 isnan       = unary("Isnan",      np.isnan,      None, "Whether `x` is not a number.", example="[1.0] -> [False]")

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from minikeras.kernels.special import erf as _erf
+
 _SQRT_PI = math.sqrt(math.pi)
 
 
@@ -32,7 +34,7 @@ _Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
       6.05183413124413191e-2, 2.33520497626869185e-3)  # fmt: skip
 
 
-def _erf_and_erfc(x: np.ndarray, complement: bool) -> np.ndarray:
+def _erfc(x: np.ndarray) -> np.ndarray:
     dtype = x.dtype
     x = x.astype("float64")
     size = np.abs(x)
@@ -50,21 +52,18 @@ def _erf_and_erfc(x: np.ndarray, complement: bool) -> np.ndarray:
         head = np.trunc(size * 16) / 16
         tail = tail * np.exp(-head * head) * np.exp(-(size - head) * (size + head))
     tail = np.where(np.isinf(x), 0.0, tail)
-    if complement:
-        y = np.where(low, 1 - near, np.where(x < 0, 2 - tail, tail))
-    else:
-        y = np.where(low, near, np.sign(x) * (1 - tail))
+    y = np.where(low, 1 - near, np.where(x < 0, 2 - tail, tail))
     return np.where(np.isnan(x), np.nan, y).astype(dtype)
 
 
 def erf(x: np.ndarray) -> np.ndarray:
     """The error function."""
-    return _erf_and_erfc(x, False)
+    return np.where(np.isnan(x), x, _erf(x.reshape(-1)).reshape(x.shape))
 
 
 def erfc(x: np.ndarray) -> np.ndarray:
     """1 - erf(x)."""
-    return _erf_and_erfc(x, True)
+    return _erfc(x)
 
 
 def erfinv(x: np.ndarray) -> np.ndarray:
@@ -79,7 +78,7 @@ def erfinv(x: np.ndarray) -> np.ndarray:
         size = np.abs(y)
         for _ in range(4):
             # In the tail the difference of complements keeps the digits that 1 - erf loses.
-            error = (1 - np.abs(x)) - _erf_and_erfc(size, True)
+            error = (1 - np.abs(x)) - _erfc(size)
             step = -error / gauss(size)
             size = np.where(np.isfinite(step), size - step / (1 + size * step), size)
         y = np.sign(x) * size

@@ -38,11 +38,14 @@ def _int_of_bool(x: np.ndarray) -> np.ndarray:
     return x.astype("int32") if x.dtype == bool else x
 
 
+_LONG = (np.dtype("int64"), np.dtype("uint64"))
+
 # What an operation does to its operand first: the dtype rules of Keras.
 RULES: dict[str, Callable] = {
     "float": as_float,
     "same": lambda x: x,
     "number": _int_of_bool,
+    "wide": lambda x: x.astype("float64") if x.dtype in _LONG else as_float(x),
 }
 
 
@@ -159,6 +162,8 @@ class Binary(Kernel, register=False):
         dtype = common_dtype(*kinds)
         if cls.rule == "number" and dtype == bool:
             return np.dtype("int32")
+        if cls.rule == "wide":
+            return np.dtype("float64") if dtype in _LONG else RULES["float"](np.empty(0, dtype)).dtype
         return dtype
 
     def forward(self, ctx: Any, a: Any, b: Any) -> Any:
@@ -210,8 +215,8 @@ class Binary(Kernel, register=False):
             a, b = (array_of(x) if type(x) in SCALARS else x for x in (a, b))
         kinds = [getattr(x, "dtype", type(x)) for x in (a, b)]
         dtype = dtypes.result_type(*kinds, *([float] if self.rule == "float" else []))
-        if self.rule == "number" and dtype == "bool":
-            dtype = "int32"
+        if self.rule in ("number", "wide"):
+            dtype = RULES[self.rule](np.empty(0, dtypes.numpy_dtype(dtype))).dtype
         return KerasTensor(shape, dtype=dtype)
 
 
