@@ -107,7 +107,7 @@ class InputLayer(Layer):
         }
 
 
-def Input(  # noqa: N802
+def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
@@ -168,6 +168,8 @@ class Dense(Layer):
     Raises:
         ValueError: for `units` that are no positive integer.
     """
+
+    ends_in_activation = True
 
     def __init__(
         self,
