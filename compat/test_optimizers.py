@@ -256,7 +256,8 @@ def test_names_paths_order_and_configs(name, options):
     assert ours.serialize(two) == config
     again = ours.deserialize(config)
     assert again.get_config() == config["config"]
-    assert theirs.deserialize(ours.serialize(two)).get_config() == one.get_config()
+    if name != "Lamb":  # Keras's `deserialize` does not know its own Lamb.
+        assert theirs.deserialize(ours.serialize(two)).get_config() == one.get_config()
 
 
 @pytest.mark.parametrize("name", ALL)
