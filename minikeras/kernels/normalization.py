@@ -1,0 +1,191 @@
+"""Normalization of arrays: statistics of columns (batch) and of rows (layer, group), and back.
+
+Columns are worked through in blocks of rows that stay in the cache, with the parameters spread to
+the size of a block, so that all elementwise work runs over long flat arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+# Values a block; see the optimizers, which choose alike.
+_BLOCK = 16384
+# Below this many rows one product sums exactly enough in float32.
+_ROWS = 4096
+
+Array = np.ndarray
+
+
+def column_sums(x: Array) -> Array:
+    """The sum of each column of a matrix."""
+    rows, columns = x.shape
+    ones = np.ones(min(rows, _ROWS), x.dtype)
+    if rows <= _ROWS:
+        return ones @ x
+    total = np.zeros(columns, np.float64)
+    for start in range(0, rows, _ROWS):
+        part = x[start : start + _ROWS]
+        total += ones[: len(part)] @ part
+    return total.astype(x.dtype)
+
+
+def _blocks(x: Array) -> tuple[int, Iterator[slice]]:
+    rows, columns = x.shape
+    size = min(rows, max(1, _BLOCK // max(1, columns)))
+    return size, (slice(start, start + size) for start in range(0, rows, max(1, size)))
+
+
+def _spread(size: int, *vectors: Array) -> list[Array]:
+    """Each vector repeated over `size` rows: long flat operands are faster than broadcasting."""
+    spread = []
+    for vector in vectors:
+        matrix = np.empty((size, vector.size), vector.dtype)
+        matrix[...] = vector
+        spread.append(matrix)
+    return spread
+
+
+def column_moments(x: Array) -> tuple[Array, Array]:
+    """Mean and variance of each column."""
+    rows = max(1, x.shape[0])
+    mean = column_sums(x) / x.dtype.type(rows)
+    size, blocks = _blocks(x)
+    (means,) = _spread(size, mean)
+    ones = np.ones(size, x.dtype)
+    scratch = np.empty_like(means)
+    total = np.zeros(x.shape[1], np.float64)
+    for block in blocks:
+        part = x[block]
+        n = len(part)
+        centered = np.subtract(part, means[:n], scratch[:n])
+        np.multiply(centered, centered, centered)
+        total += ones[:n] @ centered
+    return mean, (total / rows).astype(x.dtype)
+
+
+def affine_columns(x: Array, scale: Array, shift: Array) -> Array:
+    """`x * scale + shift`, by column."""
+    size, blocks = _blocks(x)
+    scales, shifts = _spread(size, scale, shift)
+    y = np.empty_like(x)
+    for block in blocks:
+        part = y[block]
+        n = len(part)
+        np.multiply(x[block], scales[:n], part)
+        np.add(part, shifts[:n], part)
+    return y
+
+
+def column_products(dy: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+    """The column sums of `dy` and of `dy * (x - mean)`."""
+    size, blocks = _blocks(x)
+    (means,) = _spread(size, mean)
+    ones = np.ones(size, x.dtype)
+    scratch = np.empty_like(means)
+    first = np.zeros(x.shape[1], np.float64)
+    second = np.zeros(x.shape[1], np.float64)
+    for block in blocks:
+        part = dy[block]
+        n = len(part)
+        product = np.subtract(x[block], means[:n], scratch[:n])
+        np.multiply(product, part, product)
+        first += ones[:n] @ part
+        second += ones[:n] @ product
+    return first.astype(x.dtype), second.astype(x.dtype)
+
+
+def combine_columns(dy: Array, x: Array, a: Array, b: Array, c: Array) -> Array:
+    """`dy * a + x * b + c`, by column."""
+    size, blocks = _blocks(x)
+    many_a, many_b, many_c = _spread(size, a, b, c)
+    scratch = np.empty_like(many_a)
+    dx = np.empty_like(x)
+    for block in blocks:
+        part = dx[block]
+        n = len(part)
+        product = np.multiply(x[block], many_b[:n], scratch[:n])
+        np.multiply(dy[block], many_a[:n], part)
+        np.add(part, product, part)
+        np.add(part, many_c[:n], part)
+    return dx
+
+
+def batch_norm_backward(
+    dy: Array, x: Array, mean: Array, inverse: Array, scale: Array, needs_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
+    """Gradients through `y = (x - mean) * inverse * scale + offset` with the batch's own moments.
+
+    Args:
+        dy: Gradient of the output, a matrix like `x`.
+        x: The input, one column a channel.
+        mean: Means of the columns.
+        inverse: `1 / sqrt(variance + epsilon)` of the columns.
+        scale: Factors of the columns.
+        needs_dx: Whether the gradient of `x` is wanted.
+
+    Returns:
+        The gradients of `x`, of `scale` and of the offset.
+    """
+    rows = max(1, x.shape[0])
+    doffset, products = column_products(dy, x, mean)
+    dscale = products * inverse
+    if not needs_dx:
+        return None, dscale, doffset
+    # dx = scale * inverse * (dy - mean(dy) - normalized * mean(dy * normalized))
+    a = scale * inverse
+    b = -a * inverse * dscale / rows
+    c = -a * doffset / rows - b * mean
+    return combine_columns(dy, x, a, b, c.astype(x.dtype)), dscale, doffset
+
+
+def normalize_rows(x: Array, epsilon: float, center: bool = True) -> tuple[Array, Array]:
+    """`(x - mean) / sqrt(variance + epsilon)` of each row, and the factors, as a column.
+
+    Without `center` the root mean square takes the place of the deviation.
+    """
+    columns = max(1, x.shape[1])
+    weights = np.full(x.shape[1], 1 / columns, x.dtype)
+    if center:
+        normal = x - (x @ weights)[:, None]
+        inverse = np.vecdot(normal, normal)[:, None]
+    else:
+        normal = x
+        inverse = np.vecdot(x, x)[:, None]
+    inverse /= columns
+    inverse += x.dtype.type(epsilon)
+    np.sqrt(inverse, inverse)
+    np.divide(x.dtype.type(1), inverse, inverse)
+    normal = np.multiply(normal, inverse, normal if center else None)
+    return normal, inverse
+
+
+def normalize_rows_backward(g: Array, normal: Array, inverse: Array, center: bool = True) -> Array:
+    """The gradient of `x`, from `g`, that of the normalized rows, which is not kept."""
+    columns = max(1, g.shape[1])
+    products = np.vecdot(g, normal)[:, None]
+    products /= columns
+    dx = normal * products
+    np.subtract(g, dx, dx)
+    if center:
+        dx -= (g @ np.full(g.shape[1], 1 / columns, g.dtype))[:, None]
+    dx *= inverse
+    return dx
+
+
+def last(x: Array, axes: tuple[int, ...]) -> Array:
+    """`x` with `axes` (sorted) moved to the end."""
+    if axes == tuple(range(x.ndim - len(axes), x.ndim)):
+        return x
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    return np.ascontiguousarray(x.transpose(*rest, *axes))
+
+
+def back(x: Array, axes: tuple[int, ...]) -> Array:
+    """The inverse of `last`."""
+    if axes == tuple(range(x.ndim - len(axes), x.ndim)):
+        return x
+    rest: list[Any] = [axis for axis in range(x.ndim) if axis not in axes]
+    return np.ascontiguousarray(x.transpose(np.argsort([*rest, *axes])))

@@ -1,0 +1,257 @@
+"""Dropout and noise, for training only."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import registry
+from minikeras.engine.layer import Layer
+from minikeras.engine.rng import SeedGenerator
+
+
+def keep_mask(generator: Any, shape: tuple, rate: float) -> np.ndarray:
+    """A boolean array that is False with probability `rate` (rounded to 1 / 65,536).
+
+    Sixteen bits a value: a third of the time that uniform floats take.
+    """
+    size = math.prod(shape)
+    bits = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+    return (bits >= round(rate * 65536)).reshape(shape)
+
+
+class _Noise(Layer):
+    """A layer that changes its inputs at random in training and passes them on otherwise."""
+
+    # Name of the constructor's argument that says how much.
+    amount = "rate"
+
+    def _take(self, value: float, seed: Any) -> None:
+        if isinstance(value, bool) or not 0 <= value <= 1:
+            raise ValueError(
+                f"Invalid value received for argument `{self.amount}`. Expected a float value"
+                f" between 0 and 1. Received: {self.amount}={value!r}"
+            )
+        setattr(self, self.amount, value)
+        self.seed = seed
+        if value > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    noise_shape: Any = None
+
+    def _noise_shape(self, shape: tuple) -> tuple:
+        given = self.noise_shape
+        if given is None:
+            return shape
+        if len(given) != len(shape):
+            raise ValueError(
+                f"Argument `noise_shape` must have as many entries as the inputs have axes"
+                f" ({len(shape)}). Received: noise_shape={given}"
+            )
+        return tuple(size if one is None else one for one, size in zip(given, shape))
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        ctx.factor = None
+        if not ctx.training or getattr(self, self.amount) == 0:
+            return x
+        return self.disturb(ctx, x, self.seed_generator.generator())
+
+    def disturb(self, ctx: Any, x: Any, generator: Any) -> Any:
+        """The changed inputs; `ctx.factor` is what they were multiplied by, or None."""
+        raise NotImplementedError
+
+    def backward(self, ctx: Any, dy: Any) -> Any:
+        return dy if ctx.factor is None else dy * ctx.factor
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {
+            **super().get_config(),
+            self.amount: getattr(self, self.amount),
+            "seed": self.seed,
+        }
+
+
+@registry.layers.register("Dropout")
+class Dropout(_Noise):
+    """Sets values to zero at random in training, and scales up the others (Srivastava, 2014).
+
+    Args:
+        rate: Float between 0 and 1. Share of the values to drop.
+        noise_shape: Tuple of integers and None (the inputs' size), or None (default). Where it is
+            1, values along that axis are dropped together.
+        seed: Integer or None (default).
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ValueError: for a rate out of range or a `noise_shape` that is no tuple of sizes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> layer = minikeras.layers.Dropout(0.5, seed=1)
+    >>> y = layer(np.ones((100, 100), "float32"), training=True).numpy()
+    >>> sorted(set(y.ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._take(rate, seed)
+        self.noise_shape = _checked_noise_shape(noise_shape)
+
+    def disturb(self, ctx: Any, x: Any, generator: Any) -> Any:
+        shape = self._noise_shape(x.shape)
+        if self.rate >= 1:
+            ctx.factor = np.zeros(shape, x.dtype)
+        else:
+            kept = keep_mask(generator, shape, self.rate)
+            ctx.factor = np.multiply(kept, x.dtype.type(1 / (1 - self.rate)), dtype=x.dtype)
+        return x * ctx.factor
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {**super().get_config(), "noise_shape": self.noise_shape}
+
+
+def _checked_noise_shape(noise_shape: Any) -> tuple | None:
+    if noise_shape is None:
+        return None
+    problem = "Expected a tuple or list of positive integers and None."
+    if not isinstance(noise_shape, str):
+        try:
+            noise_shape = tuple(noise_shape)
+        except TypeError:
+            pass
+        else:
+            if all(
+                one is None or (isinstance(one, int) and not isinstance(one, bool) and one > 0)
+                for one in noise_shape
+            ):
+                return noise_shape
+    raise ValueError(
+        f"Invalid value received for argument `noise_shape`. {problem} Received:"
+        f" noise_shape={noise_shape!r}"
+    )
+
+
+@registry.layers.register("GaussianNoise")
+class GaussianNoise(_Noise):
+    """Adds normal noise in training.
+
+    Args:
+        stddev: Float between 0 and 1. Standard deviation of the noise.
+        seed: Integer or None (default).
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ValueError: for a `stddev` out of range.
+    """
+
+    amount = "stddev"
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._take(stddev, seed)
+
+    def disturb(self, ctx: Any, x: Any, generator: Any) -> Any:
+        return x + normal(generator, x) * x.dtype.type(self.stddev)
+
+
+@registry.layers.register("GaussianDropout")
+class GaussianDropout(_Noise):
+    """Multiplies by normal noise of mean 1 in training.
+
+    Args:
+        rate: Float between 0 and 1. The standard deviation is `sqrt(rate / (1 - rate))`.
+        seed: Integer or None (default).
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ValueError: for a rate out of range; in training also for a rate of 1.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._take(rate, seed)
+
+    def disturb(self, ctx: Any, x: Any, generator: Any) -> Any:
+        _below_one(self)
+        deviation = math.sqrt(self.rate / (1.0 - self.rate))
+        ctx.factor = normal(generator, x) * x.dtype.type(deviation) + x.dtype.type(1)
+        return x * ctx.factor
+
+
+@registry.layers.register("AlphaDropout")
+class AlphaDropout(_Noise):
+    """Dropout for SELU networks: keeps mean and variance (Klambauer et al., 2017).
+
+    Args:
+        rate: Float between 0 and 1. Share of the values that are set to SELU's lower limit.
+        noise_shape: Tuple of integers and None (the inputs' size), or None (default). Where it is
+            1, values along that axis are dropped together.
+        seed: Integer or None (default).
+        **kwargs: `name`, `dtype`, `trainable`.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ValueError: for a rate out of range; in training also for a rate of 1.
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._take(rate, seed)
+        self.noise_shape = noise_shape
+
+    def disturb(self, ctx: Any, x: Any, generator: Any) -> Any:
+        _below_one(self)
+        low = -1.6732632423543772 * 1.0507009873554805
+        a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
+        kept = keep_mask(generator, self._noise_shape(x.shape), self.rate).astype(x.dtype)
+        ctx.factor = kept * x.dtype.type(a)
+        # a * (x * kept + low * (1 - kept)) - a * low * rate
+        offset = kept * x.dtype.type(-a * low)
+        offset += x.dtype.type(a * low * (1 - self.rate))
+        return x * ctx.factor + offset
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {**super().get_config(), "noise_shape": self.noise_shape}
+
+
+def normal(generator: Any, x: Any) -> np.ndarray:
+    """Standard normal numbers, in the shape and dtype of `x`."""
+    dtype = np.float64 if x.dtype == np.float64 else np.float32
+    return generator.standard_normal(x.shape, dtype=dtype).astype(x.dtype, copy=False)
+
+
+def _below_one(layer: Any) -> None:
+    if layer.rate >= 1:
+        raise ValueError(
+            f"{type(layer).__name__} cannot drop everything. Argument `rate` must be below 1."
+            f" Received: rate={layer.rate}"
+        )
