@@ -117,6 +117,16 @@ class TestArrays:
             seen += y.tolist()
         assert sorted(seen) == list(range(5000))
 
+    @pytest.mark.parametrize("shuffle", [False, True])
+    def test_large_arrays_are_cast_by_pieces(self, monkeypatch, shuffle):
+        monkeypatch.setattr("minikeras.training.arrays._CAST_AT_ONCE_BYTES", 100)
+        x = X.astype("float64")
+        source = make_batches(x, Y, batch_size=4, shuffle=shuffle, rng=rng())
+        assert source._columns[0].array is x  # no copy of it all
+        for batch, y, _ in source.epoch():
+            assert batch.dtype == np.float32 and batch.flags.c_contiguous
+            np.testing.assert_array_equal(batch, X[y])
+
     def test_shuffle_within_batches(self):
         source = make_batches(X, Y, batch_size=5, shuffle="batch", rng=rng())
         first, second = [y.tolist() for _, y, _ in source.epoch()]
