@@ -27,6 +27,8 @@ class Adamax(KernelOptimizer):
         {common}
     """
 
+    fades = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -104,6 +106,8 @@ class Nadam(KernelOptimizer):
         epsilon: Float. Defaults to 1e-7.
         {common}
     """
+
+    fades = True
 
     def __init__(
         self,

@@ -20,6 +20,11 @@ BLOCK = 16384
 # broadcasting a column costs more than reading them.
 SPREAD = 4096
 
+# How often slots are searched for values that have faded away: often enough that none gets from
+# `FADED` of its dtype to the subnormal numbers in between.
+SWEEP = 128
+FADED = {"f": 1e-30, "d": 1e-290}
+
 
 def _exact(value: float) -> float:
     return value
@@ -126,6 +131,9 @@ class Plan:
             or optimizer.loss_scale_factor is not None
             or optimizer.gradient_accumulation_steps
             or self.overwritten
+        )
+        self.sweeps = (
+            not alone and optimizer.fades and getattr(optimizer, "epsilon", 1.0) > 1e-12
         )
         self.simple = not (self.preprocessed or self.constrained or optimizer.use_ema)
 
@@ -260,6 +268,22 @@ class Plan:
             else:
                 for block in group.blocks:
                     rule(*block)
+        if self.sweeps and count % SWEEP == SWEEP - 1:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Set to 0 what has faded in the slots.
+
+        Where a gradient stays 0 (a dead unit, a rare word) moments halve again and again. They do
+        not matter any more, but processors compute many times more slowly with what they become,
+        subnormal numbers.
+        """
+        for group in self.groups:
+            limit = FADED.get(group.dtype.char)
+            if limit is not None:
+                for _, _, _, slots, _ in group.blocks:
+                    matrix = slots[0]
+                    matrix[np.abs(matrix) < limit] = 0
 
     # Less common parts: over whole runs, in place in the gradient buffers
 

@@ -36,6 +36,8 @@ class RMSprop(KernelOptimizer):
     [0.8, 2.2]
     """
 
+    fades = True
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

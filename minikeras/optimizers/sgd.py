@@ -38,6 +38,8 @@ class SGD(KernelOptimizer):
     [0.9, 2.1]
     """
 
+    fades = True
+
     def __init__(
         self,
         learning_rate: Any = 0.01,
