@@ -18,7 +18,7 @@ def test_slots_that_fade_become_zero(name):
     smallest = np.finfo("float32").tiny
     for _ in range(8 * SWEEP):
         optimizer.apply_gradients([(gradient, variable)])
-        for slot in optimizer.variables[2:]:
+        for slot in (one for one in optimizer.variables if one.shape == (8,)):
             values = np.abs(slot.numpy())
             assert not ((values > 0) & (values < smallest)).any()
     assert np.isfinite(variable.numpy()).all()
