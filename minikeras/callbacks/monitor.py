@@ -99,7 +99,7 @@ class MonitorCallback(Callback):
             )
         if self.monitor_op is None and mode == "min":
             self.min_delta *= -1
-        self.monitor_op = ops.less if mode == "min" else ops.greater
+        self.monitor_op = getattr(ops, "less" if mode == "min" else "greater")
 
     def _better_way(self) -> str | None:
         """`"min"` or `"max"`, as the metric that is monitored says; `None` if none does."""
