@@ -117,6 +117,24 @@ def test_kinds_of_data_train_alike(kind):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of tensorboard's own imports
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = callbacks.TensorBoard(tmp_path, histogram_freq=1, write_images=True, update_freq=1)
+    model = model_of()
+    history = model.fit(X, Y, epochs=2, verbose=0, validation_split=0.2, callbacks=[board])
+    found = EventAccumulator(str(tmp_path / "train"))
+    found.Reload()
+    tags = set(found.Tags()["tensors"])
+    assert {"keras", "epoch_loss", "epoch_learning_rate", "batch_loss"} <= tags
+    assert {f"{one.path}/histogram" for one in model.weights} <= tags
+    losses = [event.tensor_proto.float_val[0] for event in found.Tensors("epoch_loss")]
+    assert losses == pytest.approx(history.history["loss"])
+    assert len(found.Tensors("batch_loss")) == 4
+
+
 def test_custom_callbacks_find_what_they_need():
     class Look(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -203,7 +203,8 @@ class TestProgbarLogger:
         assert lines[0] == "Epoch 1/2" and lines[2] == "Epoch 2/2" and len(lines) == 4
         for line in lines[1::2]:
             assert re.fullmatch(
-                r"3/3 ━{20} \d+s \d+[mu]?s/step - accuracy: 0.5000 - loss: 1.0000 - val_loss: 3.0000",
+                r"3/3 ━{20} \d+s \d+[mu]?s/step "
+                r"- accuracy: 0.5000 - loss: 1.0000 - val_loss: 3.0000",
                 line,
             )
 
