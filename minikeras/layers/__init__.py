@@ -2,6 +2,7 @@
 
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
+from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from minikeras.layers.attention import AdditiveAttention, Attention
 from minikeras.layers.convolutional import (
     Conv1D,
@@ -18,9 +19,38 @@ from minikeras.layers.convolutional import Conv2DTranspose as Convolution2DTrans
 from minikeras.layers.convolutional import Conv3D as Convolution3D
 from minikeras.layers.convolutional import Conv3DTranspose as Convolution3DTranspose
 from minikeras.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
-from minikeras.layers.core import Dense, Input, InputLayer
+from minikeras.layers.core import Activation, Dense, Identity, Input, InputLayer, Masking
+from minikeras.layers.einsum_dense import EinsumDense
+from minikeras.layers.embeddings import Embedding, ReversibleEmbedding
 from minikeras.layers.grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
+from minikeras.layers.lambda_layer import Lambda
+from minikeras.layers.merge import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from minikeras.layers.multi_head_attention import MultiHeadAttention
+from minikeras.layers.noise import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from minikeras.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from minikeras.layers.pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -53,8 +83,12 @@ from minikeras.layers.pooling import GlobalMaxPooling3D as GlobalMaxPool3D
 from minikeras.layers.pooling import MaxPooling1D as MaxPool1D
 from minikeras.layers.pooling import MaxPooling2D as MaxPool2D
 from minikeras.layers.pooling import MaxPooling3D as MaxPool3D
+from minikeras.layers.preprocessing.normalization import Normalization
+from minikeras.layers.preprocessing.rescaling import Rescaling
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from minikeras.layers.regularization import ActivityRegularization
+from minikeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from minikeras.layers.rnn import RNN
 from minikeras.layers.separable import (
     DepthwiseConv1D,
@@ -80,27 +114,36 @@ from minikeras.layers.spatial_dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from minikeras.layers.spectral_normalization import SpectralNormalization
 from minikeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "RNN",
+    "Activation",
+    "ActivityRegularization",
     "AdaptiveAveragePooling1D",
     "AdaptiveAveragePooling2D",
     "AdaptiveAveragePooling3D",
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
+    "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "BatchNormalization",
     "Bidirectional",
+    "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -122,7 +165,14 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
+    "Dropout",
+    "EinsumDense",
+    "Embedding",
+    "Flatten",
     "GRUCell",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -135,30 +185,52 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "GroupQueryAttention",
+    "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
     "LSTMCell",
+    "Lambda",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Maximum",
+    "Minimum",
     "MultiHeadAttention",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
+    "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
+    "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -166,4 +238,12 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

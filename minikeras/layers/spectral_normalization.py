@@ -54,8 +54,8 @@ class SpectralNormalization(Wrapper):
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
         for name in ("kernel", "embeddings"):
             if getattr(self.layer, name, None) is not None:
-                # The wrapped layer's variable: not one more of the wrapper's own.
-                self.__dict__["kernel"] = getattr(self.layer, name)
+                # So it is one of the wrapper's own variables too, as files of Keras have it.
+                self.kernel = getattr(self.layer, name)
                 break
         else:
             raise ValueError(

@@ -1,0 +1,29 @@
+"""The base of layers that prepare data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.engine import dtypes
+from minikeras.engine.layer import Layer
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable
+
+
+class DataLayer(Layer):
+    """A layer that also takes plain lists and numbers, and casts them to its compute dtype."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(inputs, (Tensor, KerasTensor, Variable, np.ndarray)):
+            inputs = np.asarray(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _array(self, x: Any) -> np.ndarray:
+        """`x` as an array in the compute dtype."""
+        return np.asarray(x).astype(dtypes.numpy_dtype(self.compute_dtype), copy=False)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
