@@ -1,4 +1,4 @@
-"""Input, Dense and other basic layers."""
+"""Input, Dense, Activation, Identity and Masking."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import dtypes, registry
-from minikeras.engine.activate import activate, activate_backward
+from minikeras import ops
+from minikeras.engine import dtypes, registry, serialization, tree
+from minikeras.engine.activate import activate, activate_backward, is_linear
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.node import Node
-from minikeras.engine.symbolic import KerasTensor
-from minikeras.engine.variable import standardize_shape
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import plain, standardize_shape
+from minikeras.layers.low_rank import LowRankAdaptation
 
 
 @registry.layers.register("InputLayer")
@@ -59,13 +61,15 @@ class InputLayer(Layer):
                     "Argument `input_tensor` must be a KerasTensor. Received:"
                     f" {input_tensor!r} of type {type(input_tensor)}"
                 )
-            if batch_shape is None and shape is None:
-                batch_shape = input_tensor.shape
-            dtype = dtype or input_tensor.dtype
+            self._check_input_tensor(input_tensor, shape, batch_size, batch_shape, dtype)
+            shape, batch_size = None, None
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         if batch_size is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+            raise ValueError(
+                "You cannot pass both `batch_size` and `batch_shape` at the same time."
+            )
         if shape is None and batch_shape is None:
             raise ValueError("You must pass a `shape` argument.")
         if shape is not None:
@@ -74,8 +78,26 @@ class InputLayer(Layer):
         self._dtype_name = dtypes.standardize_dtype(dtype)
         self.sparse, self.ragged, self.optional = False, False, bool(optional)
         self.built = True
-        tensor = KerasTensor(self._batch_shape, self._dtype_name, name=self.name)
-        Node(self, (), {}, tensor)
+        if input_tensor is None:
+            input_tensor = KerasTensor(self._batch_shape, self._dtype_name, name=self.name)
+        Node(self, (), {}, input_tensor)
+
+    @staticmethod
+    def _check_input_tensor(
+        tensor: KerasTensor, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any
+    ) -> None:
+        given = {
+            "shape": (shape, tensor.shape[1:]),
+            "batch_size": (batch_size, tensor.shape[0] if tensor.shape else None),
+            "batch_shape": (batch_shape, tensor.shape),
+            "dtype": (None if dtype is None else dtypes.standardize_dtype(dtype), tensor.dtype),
+        }
+        for argument, (value, own) in given.items():
+            if value is not None and value != own and tuple(value) != own:
+                raise ValueError(
+                    "When providing the `input_tensor` argument, you cannot provide an incompatible"
+                    f" `{argument}` argument. Received: {argument}={value}, and a tensor with {own}"
+                )
 
     def call(self) -> Any:
         """An input layer is not called."""
@@ -151,7 +173,7 @@ def Input(
 
 
 @registry.layers.register("Dense")
-class Dense(Layer):
+class Dense(LowRankAdaptation, Layer):
     """`activation(inputs @ kernel + bias)`, on the last axis.
 
     Args:
@@ -162,12 +184,25 @@ class Dense(Layer):
         bias_initializer: Defaults to `"zeros"`.
         kernel_regularizer, bias_regularizer, activity_regularizer: Regularizers, or None.
         kernel_constraint, bias_constraint: Constraints, or None.
+        lora_rank: Positive integer, or None (default). If given, the kernel is frozen and a change
+            of this rank is trained; see `enable_lora`.
+        lora_alpha: Float, default `lora_rank`. Scale of that change.
+        quantization_config: None: there are no quantized layers.
 
     Input shape: `(batch, ..., n)`. Output shape: `(batch, ..., units)`.
 
     Raises:
         ValueError: for `units` that are no positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> minikeras.layers.Dense(3, activation="relu")(np.ones((2, 4), "float32")).shape
+    (2, 3)
     """
+
+    ends_in_activation = True
 
     ends_in_activation = True
 
@@ -183,6 +218,9 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -192,7 +230,7 @@ class Dense(Layer):
                 f" units={units!r}"
             )
         self.units = int(units)
-        self.activation = registry.activations.get(activation or "linear")
+        self.activation = registry.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = registry.initializers.get(kernel_initializer)
         self.bias_initializer = registry.initializers.get(bias_initializer)
@@ -200,6 +238,7 @@ class Dense(Layer):
         self.bias_regularizer = registry.regularizers.get(bias_regularizer)
         self.kernel_constraint = registry.constraints.get(kernel_constraint)
         self.bias_constraint = registry.constraints.get(bias_constraint)
+        self._init_low_rank(lora_rank, lora_alpha, quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -211,7 +250,7 @@ class Dense(Layer):
                 "The last axis of the inputs of a Dense layer must be known. Received:"
                 f" input_shape={input_shape}"
             )
-        self.kernel = self.add_weight(
+        self._kernel = self.add_weight(
             name="kernel",
             shape=(n, self.units),
             initializer=self.kernel_initializer,
@@ -231,10 +270,23 @@ class Dense(Layer):
         )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
         self.built = True
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    @property
+    def kernel(self) -> Any:
+        """The kernel, with its low-rank change if there is one."""
+        if not self.built and self.__dict__.get("_kernel") is None:
+            raise AttributeError("You must build the layer before accessing `kernel`.")
+        return Tensor(self._merged()) if self.lora_enabled else self._kernel
+
+    @kernel.setter
+    def kernel(self, value: Any) -> None:
+        self._kernel = value
 
     def forward(self, ctx: Any, x: Any) -> Any:
         ctx.save(x)
-        z = x @ self.kernel.array
+        z = x @ (self._merged() if self.lora_enabled else self._kernel.array)
         if self.bias is not None:
             z += self.bias.array
         return activate(ctx, self.activation, z)
@@ -243,8 +295,11 @@ class Dense(Layer):
         (x,) = ctx.saved
         dz = activate_backward(ctx, dy)
         rows = dz if dz.ndim == 2 else dz.reshape(-1, dz.shape[-1])
-        kernel = self.kernel
-        if kernel.trainable:
+        kernel = self._kernel
+        if self.lora_enabled:
+            if self._trains_merged():
+                self._add_merged_gradient(ctx, x.reshape(-1, x.shape[-1]).T @ rows)
+        elif kernel.trainable:
             x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
             target = ctx.grad_target(kernel)
             if target is not None:
@@ -258,7 +313,9 @@ class Dense(Layer):
                 np.add.reduce(rows, axis=0, out=target)
             else:
                 ctx.add_grad(bias, np.add.reduce(rows, axis=0))
-        return dz @ kernel.array.T if ctx.needs[0] else None
+        if not ctx.needs[0]:
+            return None
+        return dz @ (self._merged() if self.lora_enabled else kernel.array).T
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape with the last axis replaced by `units`."""
@@ -277,4 +334,137 @@ class Dense(Layer):
             "bias_regularizer": registry.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": registry.constraints.serialize(self.kernel_constraint),
             "bias_constraint": registry.constraints.serialize(self.bias_constraint),
+            **self._low_rank_config(),
         }
+
+
+@registry.layers.register("Activation")
+class Activation(Layer):
+    """Applies an activation function.
+
+    Args:
+        activation: Activation: a name, a function or any callable.
+
+    Output shape: that of the input.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> minikeras.layers.Activation("relu")(np.array([[-3.0, 2.0]])).numpy()
+    array([[0., 2.]], dtype=float32)
+    """
+
+    ends_in_activation = True
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.activation = registry.activations.get(activation)
+        self.built = True
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        activation = self.activation
+        if is_linear(activation):
+            return x
+        kernel = getattr(activation, "kernel", None)
+        ctx.exact = x.dtype.kind in "fc"
+        if kernel is not None and not ctx.exact and not kernel.integers:
+            x = x.astype(dtypes.numpy_dtype(self.compute_dtype))
+        elif kernel is not None and kernel.keeps == "y":
+            x = x.copy()
+        return activate(ctx, activation, x)
+
+    def backward(self, ctx: Any, dy: Any) -> Any:
+        if not is_linear(self.activation) and not ctx.exact:
+            return None
+        return activate_backward(ctx, dy)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "activation": registry.activations.serialize(self.activation),
+        }
+
+
+@registry.layers.register("Identity")
+class Identity(Layer):
+    """Returns its inputs.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> minikeras.layers.Identity()(np.array([[1.0, 2.0]])).numpy()
+    array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return tree.map_structure(lambda x: KerasTensor(x.shape, dtype=x.dtype), inputs)
+
+    def get_config(self) -> dict:
+        return super().get_config()
+
+
+@registry.layers.register("Masking")
+class Masking(Layer):
+    """Masks the time steps whose features all equal a value.
+
+    Layers after it that support masks (such as `LSTM`) skip them; their values become 0.
+
+    Args:
+        mask_value: Number, default 0.
+
+    Input shape: `(batch, steps, features)`. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> y = minikeras.layers.Masking()(np.array([[[1.0, 0.0], [0.0, 0.0]]]))
+    >>> y._keras_mask.numpy()
+    array([[ True, False]])
+    """
+
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(mask_value, dict):
+            mask_value = serialization.deserialize(mask_value)
+        self.mask_value = mask_value
+        self.supports_masking = True
+        self.built = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True at the steps where a feature differs from the value."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        keep = (x != plain(self.mask_value)).any(axis=-1, keepdims=True)
+        ctx.save(keep)
+        return np.where(keep, x, x.dtype.type(0))
+
+    def backward(self, ctx: Any, dy: Any) -> Any:
+        return dy * ctx.saved[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "mask_value": self.mask_value}
