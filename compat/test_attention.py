@@ -16,6 +16,9 @@ FEW = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
+# Not 1: Keras's addition of a bias goes wrong then (see DIFFERENCES.md).
+WIDTHS = st.integers(2, 4)
+
 
 @st.composite
 def inputs(draw, same_size=False):
@@ -89,9 +92,9 @@ def masks(draw, arrays, rng, heads):
     st.data(),
     inputs(),
     st.fixed_dictionaries(
-        {"num_heads": st.integers(1, 3), "key_dim": st.integers(1, 4)},
+        {"num_heads": st.integers(1, 3), "key_dim": WIDTHS},
         optional={
-            "value_dim": st.integers(1, 4),
+            "value_dim": WIDTHS,
             "use_bias": st.booleans(),
             "output_shape": st.sampled_from([None, 3, (2, 2)]),
             "sliding_window": st.integers(1, 3),
@@ -113,7 +116,7 @@ def test_multi_head_attention(data, drawn, kwargs):
     inputs(same_size=True),
     st.sampled_from([(1, 1), (2, 1), (2, 2), (4, 2)]),
     st.fixed_dictionaries(
-        {"head_dim": st.integers(1, 4)},
+        {"head_dim": WIDTHS},
         optional={
             "use_bias": st.booleans(),
             "sliding_window": st.integers(1, 3),

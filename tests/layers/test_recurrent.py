@@ -219,6 +219,27 @@ def test_gradients_under_dropout(name):
         check_gradients(layer, X, training=True)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_masks_are_used_with_and_without_initial_states(name):
+    layer = getattr(layers, name)(3)
+    x = X.copy()
+    x[:, 2:] = 0
+    masked = layers.Masking()(x)
+    expected = np.asarray(layer(x[:, :2]))
+    np.testing.assert_allclose(np.asarray(layer(masked)), expected, atol=1e-6)
+    states = [np.zeros((3, 3), "float32")] * (2 if name == "LSTM" else 1)
+    output = layer(masked, initial_state=states)
+    np.testing.assert_allclose(np.asarray(output), expected, atol=1e-6)
+
+
+def test_activity_regularizers():
+    for name in FAMILIES:
+        layer = getattr(layers, name)(3, activity_regularizer="l2")
+        output = np.asarray(layer(X))
+        (loss,) = layer.losses
+        np.testing.assert_allclose(float(loss), 0.01 * (output**2).sum() / 3, rtol=1e-5)
+
+
 def test_frozen_layers_pass_gradients_on():
     layer = layers.LSTM(3, dtype="float64")
     layer(X.astype("float64"))
