@@ -9,6 +9,7 @@ import numpy as np
 
 from minikeras.engine import tree
 from minikeras.engine.context import Gradients, Run
+from minikeras.engine.memory import keep_freed_memory
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
 
@@ -138,6 +139,7 @@ class Stepper:
     """
 
     def __init__(self, model: Any, program: Any) -> None:
+        keep_freed_memory()
         self.model, self.program = model, program
         self.compiled_loss = model._compile_loss
         self.compiled_metrics = model._compile_metrics
