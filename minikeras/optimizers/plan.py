@@ -70,7 +70,7 @@ class Group:
     def __init__(self, dtype: np.dtype, slots: int, longest: int) -> None:
         self.dtype, self.cast = dtype, rounding(dtype)
         self.given = self.cast
-        if dtype.char == "d" and settings.floatx() != "float64":
+        if dtype.char == "d":
             self.given = rounding(np.dtype(np.float32))
         self.numbers = np.zeros(16, dtype)
         # The first coefficients once more as a column: one a row of the slot matrix.
