@@ -168,6 +168,10 @@ class Merge(Layer):
             mask = ops.logical_or(mask, one)
         return mask
 
+    def get_config(self) -> dict:
+        """The configuration."""
+        return super().get_config()
+
 
 def _spread(masks: Any, xs: tuple) -> list:
     """Masks repeated over the last axis of the inputs."""
