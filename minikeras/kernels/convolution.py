@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .windows import Sizes, Windows, tiles, valid_range
+from .windows import TILE_BYTES, Sizes, Windows, tiles, valid_range
 
 Epilogue = Callable[[np.ndarray], object]
 
@@ -27,6 +27,9 @@ SHORT_RUN = 16
 
 # A tile of the depthwise kernels: input, output and product of one pass fit the inner caches.
 DEPTHWISE_TILE = 1 << 18
+
+# Gradients that `unpool` spreads at a time.
+UNPOOL_TILE = 1 << 20
 
 
 def convolve(
@@ -350,46 +353,154 @@ def _patches(
 
     A matrix has one row an output and one column a ``(*kernel_size, channels)``.
     """
-    channels = x.shape[-1]
-    if len(outputs) == 1:
-        # A trailing dimension of one: tiles then split long sequences as they split rows.
-        x, outputs, kernel_size = x[:, :, None], (*outputs, 1), (*kernel_size, 1)
-        strides, before, dilation = (*strides, 1), (*before, 0), (*dilation, 1)
-    width = math.prod(kernel_size) * channels
-    per_row = math.prod(outputs[1:])
-    windows = Windows(x, kernel_size, strides, dilation, before, outputs)
-    direct = (
-        math.prod(kernel_size) == 1
-        and not windows.padded
-        and windows.spans == x.shape[1:-1]
-        and math.prod(strides) == 1
-    )
-    if direct:
-        step = max((4 << 20) // max(width * x.itemsize, 1), 1)
+    unit = math.prod(kernel_size) == 1 and math.prod(strides) == 1
+    if unit and not any(before) and x.shape[1:-1] == outputs:
         rows = as_rows(x)
+        step = max(TILE_BYTES // max(x.shape[-1] * x.itemsize, 1), 1)
         for i in range(0, len(rows), step):
             yield rows[i : i + step], i, min(i + step, len(rows))
         return
-    run = channels * (kernel_size[-1] if dilation[-1] == 1 else 1)
-    if kernel_size[-1] == 1 and dilation[-2] == 1 and x.shape[-2] == 1:
-        run = channels * kernel_size[-2]
-    inside_out = run < SHORT_RUN
-    buffer = None
-    for i, j, a, b in tiles(x.shape[0], outputs[0], per_row * width * x.itemsize):
-        view = windows.tile(i, j, a, b)
-        count = (j - i) * (b - a) * per_row
-        if buffer is None:
-            buffer = np.empty(count * width, x.dtype)
+    windows = Windows(*_with_trailing_one(x, kernel_size, strides, dilation, before, outputs))
+    outputs = windows.outputs
+    per_row = math.prod(outputs[1:])
+    width = math.prod(kernel_size) * x.shape[-1]
+    fill = _PatchBuffer(windows)
+    for i, j, a, b in tiles(len(x), outputs[0], per_row * width * x.itemsize):
         first = (i * outputs[0] + a) * per_row
-        if inside_out:
-            spatial = len(outputs)
-            axes = (*range(spatial + 1, 2 * spatial + 2), *range(spatial + 1))
-            view = view.transpose(axes)
-            np.copyto(buffer[: count * width].reshape(view.shape), view)
-            yield buffer[: count * width].reshape(width, count).T, first, first + count
+        yield fill(windows.tile(i, j, a, b)), first, first + (j - i) * (b - a) * per_row
+
+
+def _with_trailing_one(x: np.ndarray, *geometry: Sizes) -> tuple:
+    """Sequences as images of width one: tiles then split long sequences as they split rows."""
+    if x.ndim > 3:
+        return (x, *geometry)
+    kernel_size, strides, dilation, before, outputs = geometry
+    return (
+        x[:, :, None],
+        (*kernel_size, 1),
+        (*strides, 1),
+        (*dilation, 1),
+        (*before, 0),
+        (*outputs, 1),
+    )
+
+
+class _PatchBuffer:
+    """Copies views of patches into one buffer, as matrices of one row a patch."""
+
+    def __init__(self, windows: Windows):
+        x, kernel_size, dilation = windows.x, windows.kernel_size, windows.dilation
+        run = x.shape[-1] * (kernel_size[-1] if dilation[-1] == 1 else 1)
+        if kernel_size[-1] == 1 and dilation[-2] == 1 and x.shape[-2] == 1:
+            run *= kernel_size[-2]
+        self.inside_out = run < SHORT_RUN
+        self.width = math.prod(kernel_size) * x.shape[-1]
+        self.columns = len(kernel_size) + 1
+        self.buffer: np.ndarray | None = None
+
+    def __call__(self, view: np.ndarray) -> np.ndarray:
+        """The matrix of a view whose last axes are ``(*kernel_size, channels)``."""
+        if self.buffer is None:
+            self.buffer = np.empty(view.size, view.dtype)
+        flat = self.buffer[: view.size]
+        if not self.inside_out:
+            np.copyto(flat.reshape(view.shape), view)
+            return flat.reshape(-1, self.width)
+        rows = view.ndim - self.columns
+        view = view.transpose(*range(rows, view.ndim), *range(rows))
+        np.copyto(flat.reshape(view.shape), view)
+        return flat.reshape(self.width, -1).T
+
+
+def convolve_max_pool(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    strides: Sizes,
+    before: Sizes,
+    outputs: Sizes,
+    dilation: Sizes,
+    pool_size: Sizes,
+    *,
+    keep: bool = False,
+    epilogue: Epilogue | None = None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Maxima of windows that do not overlap over a convolution, which is never stored.
+
+    The rows of each product are ordered by their place in the window, so that the maximum is one of
+    a few contiguous blocks. A bias and an increasing activation may as well come after the maximum:
+    that is what ``epilogue`` is for.
+
+    Args:
+        x: Input, as are ``kernel``, ``strides``, ``before`` and ``dilation`` those of `convolve`.
+        kernel: Kernel, without groups.
+        strides: Steps of the convolution.
+        before: Padding in front.
+        outputs: Sizes of the result; the convolution is computed where these windows read.
+        dilation: Distance between taps.
+        pool_size: Windows.
+        keep: Whether to tell where the maxima were.
+        epilogue: Called with each finished block of rows.
+
+    Returns:
+        The maxima ``(batch, *outputs, filters)`` and, if ``keep``, for each place in the window the
+        booleans of that shape that say whether the (first) maximum was there.
+    """
+    filters = kernel.shape[-1]
+    dtype = np.result_type(x, kernel)
+    y = np.empty((len(x), *outputs, filters), dtype)
+    places = math.prod(pool_size)
+    hits = np.empty((places, *y.shape), bool) if keep else None
+    inner = tuple(o * p for o, p in zip(outputs, pool_size))
+    windows = Windows(*_with_trailing_one(x, kernel.shape[:-2], strides, dilation, before, inner))
+    if len(outputs) == 1:
+        outputs, pool_size = (*outputs, 1), (*pool_size, 1)
+    weights = kernel.reshape(-1, filters)
+    fill = _PatchBuffer(windows)
+    rank = len(outputs)
+    # (images, rows, place in the row, columns, place in the column, ...) -> places first
+    order = (*range(2, 2 * rank + 1, 2), 0, *range(1, 2 * rank, 2))
+    row_bytes = places * math.prod(outputs[1:]) * (len(weights) + filters) * dtype.itemsize
+    product = None
+    for i, j, a, b in tiles(len(x), outputs[0], row_bytes):
+        view = windows.tile(i, j, a * pool_size[0], b * pool_size[0])
+        sizes = (b - a, *outputs[1:])
+        split = [n for pair in zip(sizes, pool_size) for n in pair]
+        view = view.reshape(j - i, *split, *view.shape[rank + 1 :])
+        patches = fill(view.transpose(*order, *range(2 * rank + 1, view.ndim)))
+        if product is None:
+            product = np.empty(len(patches) * filters, dtype)
+        z = product[: len(patches) * filters].reshape(len(patches), filters)
+        np.matmul(patches, weights, out=z)
+        z = z.reshape(places, -1, filters)
+        best = y[i:j, a:b].reshape(-1, filters)
+        if places == 1:
+            best[...] = z[0]
         else:
-            np.copyto(buffer[: count * width].reshape(view.shape), view)
-            yield buffer[: count * width].reshape(count, width), first, first + count
+            np.maximum(z[0], z[1], out=best)
+        for block in z[2:]:
+            np.maximum(best, block, out=best)
+        if hits is not None:
+            free = np.ones(best.shape, bool)
+            for place, block in enumerate(z):
+                hit = hits[place, i:j, a:b].reshape(-1, filters)
+                np.equal(block, best, out=hit)
+                hit &= free
+                free ^= hit
+        if epilogue is not None:
+            epilogue(best)
+    return y, hits
+
+
+def unpool(dy: np.ndarray, hits: np.ndarray, pool_size: Sizes) -> np.ndarray:
+    """The gradient before the maximum of `convolve_max_pool`, where its windows read."""
+    sizes = tuple(o * p for o, p in zip(dy.shape[1:-1], pool_size))
+    dz = np.empty((len(dy), *sizes, dy.shape[-1]), dy.dtype)
+    image_bytes = math.prod(dz.shape[1:]) * dz.itemsize
+    for i, j, _, _ in tiles(len(dy), 1, image_bytes, UNPOOL_TILE):
+        for hit, place in zip(hits, np.ndindex(*pool_size)):
+            target = dz[(slice(i, j), *(slice(t, None, p) for t, p in zip(place, pool_size)))]
+            np.multiply(dy[i:j], hit[i:j], out=target)
+    return dz
 
 
 def _scatter_gather(

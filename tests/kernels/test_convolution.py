@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from minikeras.kernels import convolution, windows
+from minikeras.kernels import convolution, pooling, windows
 
 CASES = [
     # spatial, kernel_size, strides, dilation, channels, filters, groups
@@ -192,3 +192,49 @@ def test_transposed_geometry_reverses_the_forward_one(
         pytest.skip("no convolution has this output")
     assert windows.output_size(big, kernel, stride, padding) == size
     assert before == windows.padding_before(big, kernel, stride, padding)
+
+
+@pytest.mark.parametrize("tile", [1, 3000, 4 << 20])
+@pytest.mark.parametrize(
+    "spatial, kernel_size, strides, dilation, channels, pool_size, padding",
+    [
+        ((11, 9), (3, 3), (1, 1), (1, 1), 1, (2, 2), "valid"),
+        ((11, 9), (3, 2), (1, 1), (1, 2), 8, (2, 3), "same"),
+        ((12, 9), (3, 3), (2, 1), (1, 1), 2, (1, 2), "same"),
+        ((11,), (3,), (1,), (1,), 2, (3,), "valid"),
+        ((5, 5, 6), (2, 2, 2), (1, 1, 1), (1, 1, 1), 2, (2, 2, 2), "valid"),
+        ((5, 5), (1, 1), (1, 1), (1, 1), 3, (2, 2), "valid"),
+    ],
+)
+def test_convolution_and_pooling_in_one(
+    spatial, kernel_size, strides, dilation, channels, pool_size, padding, tile, monkeypatch
+):
+    monkeypatch.setattr(windows, "TILE_BYTES", tile)
+    monkeypatch.setattr(convolution, "UNPOOL_TILE", tile)
+    rng = np.random.default_rng(0)
+    # Small integers, so that windows have ties.
+    x = rng.integers(-1, 2, (3, *spatial, channels)).astype(float)
+    kernel = rng.integers(-1, 2, (*kernel_size, channels, 4)).astype(float)
+    outputs, before = windows.geometry(spatial, kernel_size, strides, padding, dilation)
+    plain = convolution.convolve(x, kernel, strides, before, outputs, dilation)
+    pooled, none = windows.geometry(outputs, pool_size, pool_size, "valid")
+    expected = pooling.max_pool(plain, pool_size, pool_size, none, pooled)
+    where = (strides, before, pooled, dilation, pool_size)
+    y, hits = convolution.convolve_max_pool(x, kernel, *where, keep=True)
+    np.testing.assert_array_equal(y, expected)
+    dy = rng.standard_normal(y.shape)
+    d_plain = pooling.max_pool_gradient(dy, plain, expected, pool_size, pool_size, none)
+    dz = convolution.unpool(dy, hits, pool_size)
+    inside = tuple(slice(n) for n in dz.shape[:-1])
+    np.testing.assert_array_equal(dz, d_plain[inside])
+    assert d_plain.sum() == pytest.approx(dz.sum())
+    np.testing.assert_allclose(
+        convolution.kernel_gradient(x, dz, kernel.shape, strides, before, dilation),
+        convolution.kernel_gradient(x, d_plain, kernel.shape, strides, before, dilation),
+        atol=1e-12,
+    )
+    twice, nothing = convolution.convolve_max_pool(
+        x, kernel, *where, epilogue=lambda rows: rows.__imul__(2)
+    )
+    assert nothing is None
+    np.testing.assert_array_equal(twice, 2 * expected)
