@@ -620,7 +620,7 @@ class _Quantile(Kernel):
         axes = [canonical_axis(axis, x.ndim) for axis in axes]
         order = [axis for axis in range(x.ndim) if axis not in axes] + axes
         kept = [x.shape[axis] for axis in order[: x.ndim - len(axes)]]
-        rows = x.transpose(order).reshape(*kept, -1)
+        rows = x.transpose(order).reshape((*kept, -1))
         rank = np.argsort(rows, -1, kind="stable")
         n = rows.shape[-1]
         count = n - np.isnan(rows).sum(-1, keepdims=True)
@@ -651,16 +651,16 @@ class _Quantile(Kernel):
         y = np.where((count == 0) if self.skip_nan else (count < n), np.nan, y).astype(x.dtype)
         ctx.save(low, high, weight, rows.shape, [x.shape[axis] for axis in order], order)
         ctx.q_shape, ctx.kept = q.shape, kept
-        y = np.moveaxis(y, -1, 0).reshape(*q.shape, *kept)
+        y = np.moveaxis(y, -1, 0).reshape((*q.shape, *kept))
         if self.keepdims:
-            y = y.reshape(*q.shape, *[1 if i in axes else s for i, s in enumerate(x.shape)])
+            y = y.reshape((*q.shape, *[1 if i in axes else s for i, s in enumerate(x.shape)]))
         return y
 
     def backward(self, ctx: Any, dy: Any) -> Any:
         if not ctx.exact:
             return None
         low, high, weight, rows_shape, shape, order = ctx.saved
-        dy = np.moveaxis(dy.reshape(-1, *ctx.kept), 0, -1)
+        dy = np.moveaxis(dy.reshape((-1, *ctx.kept)), 0, -1)
         dx = np.zeros(rows_shape, dy.dtype)
         key: list = list(np.ogrid[tuple(slice(n) for n in dy.shape)])
         for index, part in ((low, weight), (high, 1 - weight)):

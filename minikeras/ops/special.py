@@ -79,7 +79,7 @@ def erfinv(x: np.ndarray) -> np.ndarray:
         for _ in range(4):
             # In the tail the difference of complements keeps the digits that 1 - erf loses.
             error = (1 - np.abs(x)) - _erfc(size)
-            step = -error / gauss(size)
+            step = error / gauss(size)
             size = np.where(np.isfinite(step), size - step / (1 + size * step), size)
         y = np.sign(x) * size
     y = np.where(x == 0, 0.0, y)
