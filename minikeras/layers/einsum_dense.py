@@ -171,6 +171,7 @@ class EinsumDense(LowRankAdaptation, Layer):
             "bias_initializer": registry.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": registry.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": registry.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": registry.regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": registry.constraints.serialize(self.kernel_constraint),
             "bias_constraint": registry.constraints.serialize(self.bias_constraint),
             **self._low_rank_config(),
