@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_pairs import compare, pair, same_config
 
 import minikeras
-from layer_pairs import compare, pair, same_config
 
 RNG = np.random.default_rng(0)
 SETTINGS = settings(max_examples=15, deadline=None)
