@@ -13,14 +13,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from minikeras import config
+from minikeras import ops
 from minikeras.engine import registry
-from minikeras.engine.operation import Operation
-from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels import activation as kernels
-from minikeras.ops.base import tensor
 
 __all__ = [
     "celu",
@@ -61,59 +56,19 @@ __all__ = [
 ]
 
 
-class Activate(Operation):
-    """Apply an activation kernel.
+class ReLU(ops.activation._Activation):
+    """Rectifier with a slope below a threshold and a largest value."""
 
-    Args:
-        function: String. Name of the activation.
-        arguments: dict of its arguments.
-        name: String. Defaults to an automatic name.
-    """
-
-    def __init__(
-        self, function: str, arguments: dict | None = None, *, name: str | None = None
-    ) -> None:
-        super().__init__(name=name)
-        self.function, self.arguments = function, dict(arguments or {})
-        self.kernel = kernels.KERNELS[function](**self.arguments)
-
-    def forward(self, ctx: Any, x: np.ndarray) -> np.ndarray:  # type: ignore[override]
-        kernel = self.kernel
-        ctx.shape = x.shape
-        if x.dtype.kind not in "fc" and not (kernel.integers and x.dtype.kind in "iu"):
-            x = x.astype(config.floatx())
-        elif kernel.keeps == "y":
-            x = x.copy()
-        y = kernel.forward(x if x.ndim else x.reshape(1))
-        ctx.save(x if kernel.keeps == "z" else y)
-        return y if x.ndim else y.reshape(())
-
-    def backward(self, ctx: Any, dy: np.ndarray) -> np.ndarray:  # type: ignore[override]
-        (kept,) = ctx.saved
-        if ctx.shape:
-            return self.kernel.backward(kept, dy)
-        return self.kernel.backward(kept.reshape(1), dy.reshape(1)).reshape(())
-
-    def compute_output_spec(self, x: KerasTensor) -> KerasTensor:
-        shape = list(x.shape)
-        if self.function == "glu":
-            axis = self.arguments.get("axis", -1)
-            size = shape[axis]
-            if size is not None:
-                if size % 2:
-                    raise ValueError(
-                        "glu splits an axis into two halves, so its size must be even. Received:"
-                        f" shape={x.shape}, axis={axis}"
-                    )
-                shape[axis] = size // 2
-        dtype = x.dtype
-        if not dtype.startswith(("float", "bfloat")) and not self.kernel.integers:
-            dtype = config.floatx()
-        return KerasTensor(tuple(shape), dtype=dtype)
+    kernel_name = "relu"
+    negative_slope: float = 0.0
+    max_value: float | None = None
+    threshold: float = 0.0
 
 
-def _apply(function: Callable, x: Any, **arguments: Any) -> Any:
-    return Activate(function.__name__, arguments)(tensor(x))
+class Mish(ops.activation._Activation):
+    """x times tanh of its softplus."""
+
+    kernel_name = "mish"
 
 
 def _activation(*aliases: str) -> Callable:
@@ -171,7 +126,9 @@ def relu(
     >>> activations.relu([-10.0, 5.0, 10.0], negative_slope=0.5, max_value=6.0).numpy()
     array([-5.,  5.,  6.], dtype=float32)
     """
-    return _apply(relu, x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
+    if negative_slope == 0 and max_value is None and threshold == 0:
+        return ops.relu(x)
+    return ReLU(negative_slope, max_value, threshold)(x)
 
 
 @_activation()
@@ -188,7 +145,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     >>> activations.leaky_relu([-1.0, 1.0]).numpy()
     array([-0.2,  1. ], dtype=float32)
     """
-    return _apply(leaky_relu, x, negative_slope=negative_slope)
+    return ops.leaky_relu(x, negative_slope=negative_slope)
 
 
 @_activation()
@@ -204,7 +161,7 @@ def relu6(x: Any) -> Any:
     >>> activations.relu6([-1.0, 3.0, 8.0]).numpy()
     array([0., 3., 6.], dtype=float32)
     """
-    return _apply(relu6, x)
+    return ops.relu6(x)
 
 
 @_activation()
@@ -221,7 +178,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> activations.softmax([0.0, 0.0]).numpy()
     array([0.5, 0.5], dtype=float32)
     """
-    return _apply(softmax, x, axis=_axis(axis))
+    return ops.softmax(x, axis=axis)
 
 
 @_activation()
@@ -240,7 +197,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.elu([-100.0, 2.0]).numpy()
     array([-1.,  2.], dtype=float32)
     """
-    return _apply(elu, x, alpha=alpha)
+    return ops.elu(x, alpha=alpha)
 
 
 @_activation()
@@ -260,7 +217,7 @@ def selu(x: Any) -> Any:
     >>> activations.selu([1.0]).numpy().round(4)
     array([1.0507], dtype=float32)
     """
-    return _apply(selu, x)
+    return ops.selu(x)
 
 
 @_activation()
@@ -276,7 +233,7 @@ def softplus(x: Any) -> Any:
     >>> activations.softplus([0.0, 100.0]).numpy().round(4)
     array([  0.6931, 100.    ], dtype=float32)
     """
-    return _apply(softplus, x)
+    return ops.softplus(x)
 
 
 @_activation()
@@ -292,7 +249,7 @@ def softsign(x: Any) -> Any:
     >>> activations.softsign([-1.0, 0.0, 3.0]).numpy()
     array([-0.5 ,  0.  ,  0.75], dtype=float32)
     """
-    return _apply(softsign, x)
+    return ops.softsign(x)
 
 
 @_activation()
@@ -309,7 +266,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> activations.soft_shrink([-1.0, 0.25, 1.0]).numpy()
     array([-0.5,  0. ,  0.5], dtype=float32)
     """
-    return _apply(soft_shrink, x, threshold=threshold)
+    return ops.soft_shrink(x, threshold=threshold)
 
 
 @_activation()
@@ -325,7 +282,7 @@ def sparse_plus(x: Any) -> Any:
     >>> activations.sparse_plus([-2.0, 0.0, 2.0]).numpy()
     array([0.  , 0.25, 2.  ], dtype=float32)
     """
-    return _apply(sparse_plus, x)
+    return ops.sparse_plus(x)
 
 
 @_activation("swish")
@@ -343,7 +300,7 @@ def silu(x: Any) -> Any:
     >>> activations.silu([0.0, 1.0]).numpy().round(4)
     array([0.    , 0.7311], dtype=float32)
     """
-    return _apply(silu, x)
+    return ops.silu(x)
 
 
 @_activation()
@@ -362,7 +319,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     >>> activations.squareplus([0.0]).numpy()
     array([1.], dtype=float32)
     """
-    return _apply(squareplus, x, b=b)
+    return ops.squareplus(x, b=b)
 
 
 @_activation()
@@ -382,7 +339,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> activations.gelu([-1.0, 0.0, 1.0]).numpy().round(4)
     array([-0.1587,  0.    ,  0.8413], dtype=float32)
     """
-    return _apply(gelu, x, approximate=bool(approximate))
+    return ops.gelu(x, approximate=bool(approximate))
 
 
 @_activation()
@@ -402,7 +359,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     >>> activations.celu([-100.0, 2.0], alpha=0.5).numpy()
     array([-0.5,  2. ], dtype=float32)
     """
-    return _apply(celu, x, alpha=alpha)
+    return ops.celu(x, alpha=alpha)
 
 
 @_activation()
@@ -424,7 +381,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     >>> activations.glu([[2.0, 0.0]]).numpy()
     array([[1.]], dtype=float32)
     """
-    return _apply(glu, x, axis=axis)
+    return ops.glu(x, axis=axis)
 
 
 @_activation()
@@ -440,7 +397,7 @@ def tanh(x: Any) -> Any:
     >>> activations.tanh([0.0, 1.0]).numpy().round(4)
     array([0.    , 0.7616], dtype=float32)
     """
-    return _apply(tanh, x)
+    return ops.tanh(x)
 
 
 @_activation()
@@ -456,7 +413,7 @@ def tanh_shrink(x: Any) -> Any:
     >>> activations.tanh_shrink([0.0, 1.0]).numpy().round(4)
     array([0.    , 0.2384], dtype=float32)
     """
-    return _apply(tanh_shrink, x)
+    return ops.tanh_shrink(x)
 
 
 @_activation()
@@ -472,7 +429,7 @@ def hard_tanh(x: Any) -> Any:
     >>> activations.hard_tanh([-2.0, 0.5]).numpy()
     array([-1. ,  0.5], dtype=float32)
     """
-    return _apply(hard_tanh, x)
+    return ops.hard_tanh(x)
 
 
 @_activation()
@@ -489,7 +446,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> activations.hard_shrink([0.25, 1.0]).numpy()
     array([0., 1.], dtype=float32)
     """
-    return _apply(hard_shrink, x, threshold=threshold)
+    return ops.hard_shrink(x, threshold=threshold)
 
 
 @_activation()
@@ -507,9 +464,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     >>> activations.threshold([0.25, 1.0], 0.5, -1.0).numpy()
     array([-1.,  1.], dtype=float32)
     """
-    return Activate("threshold", {"threshold": threshold, "default_value": default_value})(
-        tensor(x)
-    )
+    return ops.threshold(x, threshold, default_value)
 
 
 @_activation()
@@ -525,7 +480,7 @@ def sigmoid(x: Any) -> Any:
     >>> activations.sigmoid([0.0, 1.0]).numpy().round(4)
     array([0.5   , 0.7311], dtype=float32)
     """
-    return _apply(sigmoid, x)
+    return ops.sigmoid(x)
 
 
 @_activation()
@@ -541,7 +496,7 @@ def exponential(x: Any) -> Any:
     >>> activations.exponential([0.0, 1.0]).numpy().round(4)
     array([1.    , 2.7183], dtype=float32)
     """
-    return _apply(exponential, x)
+    return ops.exp(x)
 
 
 @_activation()
@@ -557,7 +512,7 @@ def hard_sigmoid(x: Any) -> Any:
     >>> activations.hard_sigmoid([-3.0, 0.0, 3.0]).numpy()
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return _apply(hard_sigmoid, x)
+    return ops.hard_sigmoid(x)
 
 
 @_activation()
@@ -573,7 +528,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> activations.log_sigmoid([-100.0, 0.0]).numpy().round(4)
     array([-100.    ,   -0.6931], dtype=float32)
     """
-    return _apply(log_sigmoid, x)
+    return ops.log_sigmoid(x)
 
 
 @_activation()
@@ -589,7 +544,7 @@ def sparse_sigmoid(x: Any) -> Any:
     >>> activations.sparse_sigmoid([-1.0, 0.0, 1.0]).numpy()
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return _apply(sparse_sigmoid, x)
+    return ops.sparse_sigmoid(x)
 
 
 @_activation("hard_swish")
@@ -607,7 +562,7 @@ def hard_silu(x: Any) -> Any:
     >>> activations.hard_silu([-3.0, 0.0, 3.0]).numpy()
     array([-0.,  0.,  3.], dtype=float32)
     """
-    return _apply(hard_silu, x)
+    return ops.hard_silu(x)
 
 
 @_activation()
@@ -625,7 +580,7 @@ def mish(x: Any) -> Any:
     >>> activations.mish([0.0, 1.0]).numpy().round(4)
     array([0.    , 0.8651], dtype=float32)
     """
-    return _apply(mish, x)
+    return Mish()(x)
 
 
 @_activation()
@@ -642,7 +597,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> activations.log_softmax([0.0, 0.0]).numpy().round(4)
     array([-0.6931, -0.6931], dtype=float32)
     """
-    return _apply(log_softmax, x, axis=_axis(axis))
+    return ops.log_softmax(x, axis=axis)
 
 
 @_activation()
@@ -661,11 +616,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     >>> activations.sparsemax([[0.0, 0.5, 2.0]]).numpy()
     array([[0., 0., 1.]], dtype=float32)
     """
-    return _apply(sparsemax, x, axis=axis)
-
-
-def _axis(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
+    return ops.sparsemax(x, axis=axis)
 
 
 swish = silu
