@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from typing import Any, Sequence
 
 import numpy as np
@@ -188,6 +190,22 @@ class Step:
             if dtypes.is_float(tensor.dtype)
         )
 
+    def joined_with(self, following: "Step") -> "Step | None":
+        """One step for this one and `following`, which alone reads what this one makes."""
+        if not (self.simple and following.simple and self.all_slots and following.all_slots):
+            return None
+        if following.ins != self.outs or len(following.leaves) != 1:
+            return None
+        if self.options or following.options:
+            return None
+        operation = self.operation.joined_with(following.operation)
+        if operation is None:
+            return None
+        step = copy.copy(self)
+        step.operation, step.outs, step.single = operation, following.outs, following.single
+        step.frees = tuple({*self.frees, *following.frees} - set(self.outs))
+        return step
+
     def arguments(self, values: dict[int, Any]) -> tuple[tuple, dict]:
         """The call's arguments with `values` (by `id` of the symbolic tensor) put in."""
 
@@ -215,7 +233,7 @@ class Plan:
         for slot, flag in zip(graph.input_slots, wanted):
             needed[slot] = needed[slot] or bool(flag)
         self.steps: list = []
-        for step in graph.steps:
+        for step in graph.joined:
             needs = [needed[slot] for slot in step.ins]
             records = any(needs) or (
                 step.operation.has_trainable_variables() or _adds_losses(step.operation)
@@ -237,6 +255,24 @@ class Plan:
             )
 
 
+def join_steps(steps: list[Step], outputs: set[int]) -> list[Step]:
+    """`steps`, with neighbours as one where their operations know how."""
+    reads = Counter(slot for step in steps for slot in step.ins)
+    joined: list[Step] = []
+    for step in steps:
+        before = joined[-1] if joined else None
+        one = None
+        if before is not None and len(before.outs) == 1:
+            (slot,) = before.outs
+            if reads[slot] == 1 and slot not in outputs:
+                one = before.joined_with(step)
+        if one is None:
+            joined.append(step)
+        else:
+            joined[-1] = one
+    return joined
+
+
 def _adds_losses(operation: Any) -> bool:
     return isinstance(operation, Layer) and (
         operation.activity_regularizer is not None or operation.composite
@@ -249,6 +285,10 @@ class Graph:
     Args:
         inputs: Flat list of `KerasTensor`s.
         outputs: Flat list of `KerasTensor`s.
+
+    Attributes:
+        steps: The calls, in the order they can run.
+        joined: What is run: the same, with some neighbours as one (`Operation.joined_with`).
     """
 
     def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor]) -> None:
@@ -295,6 +335,7 @@ class Graph:
                 for slot in {*step.ins, *step.outs}
                 if last[slot] == index and slot not in keep
             )
+        self.joined = join_steps(self.steps, keep)
         self.all_simple = all(step.simple for step in self.steps)
         self._plans: dict[tuple, Plan] = {}
 
@@ -334,10 +375,11 @@ class Graph:
                 if mask is not None:
                     mask_of[slot] = mask
         calls: list = []
+        inputs: list
         steps = plan.steps if plan is not None else None
-        for index, step in enumerate(self.steps):
+        for index, step in enumerate(self.joined):
             if steps is None:
-                records, needs, inputs = False, (), ()
+                records, needs, inputs = False, (), []
             else:
                 records, needs, inputs = steps[index]
             context = Context(run, records, needs)
@@ -352,7 +394,7 @@ class Graph:
                     result = step.operation.forward(
                         context,
                         *[
-                            values[leaf] if type(leaf) is int else leaf.value
+                            leaf.value if isinstance(leaf, _Constant) else values[leaf]
                             for leaf in step.leaves
                         ],
                         **step.options,

@@ -131,7 +131,9 @@ class Operation:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for base in cls.__mro__:
-            if "call" in base.__dict__ and not getattr(base.call, "_calls_kernel", False):
+            if "call" in base.__dict__ and not getattr(
+                base.__dict__["call"], "_calls_kernel", False
+            ):
                 cls.composite = True
                 break
             if "forward" in base.__dict__:
@@ -188,6 +190,13 @@ class Operation:
     def has_trainable_variables(self) -> bool:
         """Whether a backward is needed for the sake of the operation's own variables."""
         return False
+
+    def joined_with(self, following: Any) -> Any:
+        """One operation that does this one and then `following` faster, or None.
+
+        A graph asks where `following` alone reads the output.
+        """
+        return None
 
     # Use
 
@@ -309,7 +318,7 @@ class Operation:
 
 
 def _new_instance(cls: type) -> Any:
-    return cls.__new__(cls)
+    return cls.__new__(cls)  # type: ignore[call-overload]
 
 
 def _parameters(cls: type) -> Any:

@@ -171,7 +171,7 @@ class ConvolutionLayer(Layer):
         """Run `compute`, with bias and activation, and put the result in the layer's layout."""
         kernel = None if ctx.want_logits else _in_blocks(self.activation)
         bias = None if self.bias is None else self.bias.array
-        z = compute(_epilogue(bias, kernel, width))
+        z = compute(epilogue_of(bias, kernel, width))
         if kernel is None:
             z = from_last(z.astype(dtype, copy=False), self.data_format)
             ctx.fused = False
@@ -243,7 +243,7 @@ def _block_kernels() -> set:
 _blocks: set = set()
 
 
-def _epilogue(bias: np.ndarray | None, kernel: Any, width: int) -> Callable | None:
+def epilogue_of(bias: np.ndarray | None, kernel: Any, width: int) -> Callable | None:
     """What is done to each block of rows (all of `width` outputs in a row of the image)."""
     if bias is None and kernel is None:
         return None

@@ -162,6 +162,21 @@ class BaseConv(ConvolutionLayer):
         self.lora_rank = rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else rank
 
+    def joined_with(self, following: Any) -> Any:
+        """With a maximum pooling that comes next: one operation; see `convolution_pooling`."""
+        from minikeras.layers import convolution_pooling
+        from minikeras.layers.pooling import BaseMaxPooling
+
+        plain = type(self).forward is BaseConv.forward and type(self).backward is BaseConv.backward
+        plain = plain and isinstance(following, BaseMaxPooling)
+        if not plain or type(following).forward is not BaseMaxPooling.forward:
+            return None
+        if type(following).backward is not BaseMaxPooling.backward:
+            return None
+        if not convolution_pooling.joinable(self, following):
+            return None
+        return convolution_pooling.ConvolutionAndPooling(self, following)
+
     def save_own_variables(self, store: Any) -> None:
         """Put the kernel (with its LoRA update merged) and the bias into `store`."""
         if not self.built:
