@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry, serialization
-from minikeras.saving import guard
+from minikeras.saving import guard, legacy_optimizer, legacy_weights
+from minikeras.saving.legacy_weights import Origin, legacy_order
 
 KERAS_VERSION = "3.15.1"
 _ATTRIBUTE_LIMIT = 64512
@@ -80,11 +81,6 @@ def write_weights(group: Any, model: Any) -> None:
     _write_variables(group.create_group("top_level_model_weights"), _top_level(model))
 
 
-def legacy_order(layer: Any) -> list:
-    """The weights, trainable ones first."""
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
-
-
 def _top_level(model: Any) -> list:
     return [*model._trainable_variables, *model._non_trainable_variables]
 
@@ -128,6 +124,8 @@ def read_model(file: Any, compile: bool = True) -> Any:
     Raises:
         ValueError: if the file holds no architecture.
     """
+    from minikeras.dialects import configs
+
     text = guard.text_attribute(file, "model_config")
     if text is None:
         if "layer_names" in file.attrs or "layer_names0" in file.attrs or "layers" in file:
@@ -137,32 +135,50 @@ def read_model(file: Any, compile: bool = True) -> Any:
             )
         raise ValueError("The HDF5 file holds no Keras model: it has no `model_config`.")
     config = guard.parse_json(text, "model configuration")
-    model = model_from_config(config)
+    generation = configs.generation_of(guard.text_attribute(file, "keras_version"), config)
+    model = model_from_config(config, generation)
     group = guard.group_at(file, "model_weights")
+    names: dict[int, str] = {}
+    origin = Origin()
     if group is not None:
-        read_weights(group, model)
-    if compile:
-        training = guard.text_attribute(file, "training_config")
-        if training is None:
-            warnings.warn(
-                "No training configuration found in the save file, so the model was *not* compiled."
-                " Compile it manually.",
-                stacklevel=4,
-            )
-            return model
-        compile_model(model, guard.parse_json(training, "training configuration"))
-        _read_optimizer(file, model)
+        names, origin = read_weights(group, model)
+    if not compile:
+        return model
+    training_text = guard.text_attribute(file, "training_config")
+    if training_text is None:
+        warnings.warn(
+            "No training configuration found in the save file, so the model was *not* compiled."
+            " Compile it manually.",
+            stacklevel=4,
+        )
+        return model
+    training = guard.parse_json(training_text, "training configuration")
+    if not isinstance(training, dict):
+        raise ValueError(f"The training configuration must be a JSON object. Received: {training!r}")
+    compile_model(model, training, generation)
+    legacy_optimizer.read(file, model, names, origin, guard.text_attribute(file, "keras_version"))
     return model
 
 
-def model_from_config(config: Any) -> Any:
-    """The model that a config of any generation describes."""
+def model_from_config(config: Any, generation: int | None = None) -> Any:
+    """The model that a config of any generation describes.
+
+    Args:
+        config: dict with `class_name` and `config`.
+        generation: 1, 2 or 3: which Keras wrote it. None: it is found out.
+    """
+    from minikeras.dialects import configs
+
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(f"A model config must be a dict with a `class_name`. Received: {config!r}")
-    config = dict(config)
+    if generation is None:
+        generation = configs.generation_of(config.get("keras_version"), config)
+    config = configs.translate_model(dict(config), generation)
     name = config["class_name"]
     if name in ("Model", "Functional") and "module" not in config:
         config["class_name"] = "Functional"
+    if generation < 3:
+        configs.make_old_objects_known()
     model = serialization.deserialize(config, registry.models)
     from minikeras.models.model import Model
 
@@ -171,17 +187,31 @@ def model_from_config(config: Any) -> Any:
     return model
 
 
-def compile_model(model: Any, training: dict) -> None:
+def compile_model(model: Any, training: dict, generation: int = 3) -> None:
     """Compile with the training configuration of an `.h5`."""
+    from minikeras.dialects import configs
+
     optimizer = training.get("optimizer_config")
-    arguments = {
-        "optimizer": serialization.deserialize(optimizer, registry.optimizers),
-        "loss": _objective(training.get("loss"), registry.losses),
-        "metrics": _objective(training.get("metrics"), registry.metrics),
-        "weighted_metrics": _objective(training.get("weighted_metrics"), registry.metrics),
-        "loss_weights": training.get("loss_weights"),
-    }
-    model.compile(**arguments)
+    loss, metrics = training.get("loss"), training.get("metrics")
+    weighted = training.get("weighted_metrics")
+    if generation < 3:
+        optimizer = configs.translate_optimizer(optimizer, generation)
+        loss, metrics, weighted = (
+            configs.translate_loss(loss),
+            configs.translate_metrics(metrics),
+            configs.translate_metrics(weighted),
+        )
+    with warnings.catch_warnings():
+        # `decay` of Keras 2 in a file is no spelling that its reader could change.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        made = serialization.deserialize(optimizer, registry.optimizers)
+    model.compile(
+        optimizer=made,
+        loss=_objective(loss, registry.losses),
+        metrics=_objective(metrics, registry.metrics),
+        weighted_metrics=_objective(weighted, registry.metrics),
+        loss_weights=training.get("loss_weights"),
+    )
 
 
 def _objective(value: Any, home: Any) -> Any:
@@ -196,8 +226,13 @@ def _objective(value: Any, home: Any) -> Any:
     return value
 
 
-def read_weights(group: Any, model: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
+def read_weights(
+    group: Any, model: Any, skip_mismatch: bool = False, by_name: bool = False
+) -> tuple[dict[int, str], Origin]:
     """Take the weights of a model's layers from a group.
+
+    Returns:
+        Tuple (names in the file by `id` of the variable, what wrote the file).
 
     Raises:
         ValueError: where layers, weights or shapes do not fit; nothing is changed then.
@@ -208,7 +243,7 @@ def read_weights(group: Any, model: Any, skip_mismatch: bool = False, by_name: b
         if layer_group is None:
             raise ValueError(f"The file lists a layer {name!r} but has no group for it.")
         stored.append((name, layer_group, guard.names(layer_group, "weight_names")))
-    pairs: list[tuple[Any, Any, str]] = []
+    origin = _origin(group, [name for _, _, names in stored for name in names])
     if by_name:
         index = {layer.name: layer for layer in model.layers}
         matched = [(index[name], g, w, name) for name, g, w in stored if name in index]
@@ -221,49 +256,116 @@ def read_weights(group: Any, model: Any, skip_mismatch: bool = False, by_name: b
                 f" layers, found {len(filled)} saved layers.\n{_side_by_side(targets, filled)}"
             )
         matched = [(layer, g, w, name) for layer, (name, g, w) in zip(targets, filled)]
+    values: list[tuple[Any, np.ndarray]] = []
+    names: dict[int, str] = {}
     for layer, layer_group, weight_names, name in matched:
-        pairs += _pairs(layer, legacy_order(layer), layer_group, weight_names, name, skip_mismatch)
+        values += _layer_values(layer, layer_group, weight_names, name, origin, skip_mismatch, names)
     top = guard.group_at(group, "top_level_model_weights")
     if top is not None and not by_name:
         weight_names = guard.names(top, "weight_names")
+        own = _top_level(model)
         if weight_names:
-            pairs += _pairs(
-                model, _top_level(model), top, weight_names, "top-level model", skip_mismatch
-            )
-    values = [(variable, guard.read_array(dataset, variable.shape)) for variable, dataset, _ in pairs]
+            if len(weight_names) != len(own):
+                raise ValueError(
+                    f"Weight count mismatch for the top-level model: it has {len(own)}, the file"
+                    f" {len(weight_names)}."
+                )
+            for variable, weight_name in zip(own, weight_names):
+                dataset = guard.dataset_at(top, weight_name)
+                if dataset is None:
+                    raise ValueError(f"The file lists a weight {weight_name!r} but lacks it.")
+                values.append((variable, guard.read_array(dataset, variable.shape)))
     for variable, value in values:
         variable.assign(value)
+    return names, origin
 
 
-def _pairs(
-    layer: Any, variables: list, group: Any, weight_names: list, name: str, skip_mismatch: bool
-) -> list:
-    if len(weight_names) != len(variables):
-        message = (
-            f"Weight count mismatch for layer {layer.name!r} (named {name!r} in the file). The layer"
-            f" expects {len(variables)} weight(s), {[v.name for v in variables]}; the file has"
-            f" {len(weight_names)}: {weight_names}"
-        )
-        if skip_mismatch:
-            warnings.warn(message, stacklevel=6)
-            return []
-        raise ValueError(message)
-    found = []
-    for variable, weight_name in zip(variables, weight_names):
+def _origin(group: Any, names: list[str]) -> Origin:
+    version = guard.text_attribute(group, "keras_version")
+    backend = guard.text_attribute(group, "backend")
+    if version is None:
+        version = guard.text_attribute(group.file, "keras_version")
+        backend = backend or guard.text_attribute(group.file, "backend")
+    return legacy_weights.origin_of(version, backend, names)
+
+
+def _layer_values(
+    layer: Any,
+    group: Any,
+    weight_names: list,
+    name: str,
+    origin: Origin,
+    skip_mismatch: bool,
+    names: dict[int, str],
+) -> list[tuple[Any, np.ndarray]]:
+    """Pairs (variable, value) for one layer of the model."""
+    datasets = []
+    for weight_name in weight_names:
         dataset = guard.dataset_at(group, weight_name)
         if dataset is None:
             raise ValueError(f"The file lists a weight {weight_name!r} of {name!r} but lacks it.")
-        if tuple(dataset.shape) != variable.shape:
-            message = (
-                f"Shape mismatch in layer {layer.name!r} for weight {variable.path!r}. The weight has"
-                f" shape {variable.shape}, the file has {tuple(dataset.shape)}"
+        datasets.append(dataset)
+    shapes = [tuple(dataset.shape) for dataset in datasets]
+    found = legacy_weights.pieces(layer, shapes, weight_names, origin)
+    if found is None:
+        own = legacy_order(layer)
+        message = (
+            f"Weight count mismatch for layer {layer.name!r} (named {name!r} in the file). The layer"
+            f" expects {len(own)} weight(s), {[v.name for v in own]}; the file has"
+            f" {len(weight_names)}: {weight_names}"
+        )
+        if skip_mismatch:
+            warnings.warn(message, stacklevel=5)
+            return []
+        raise ValueError(message)
+    values = []
+    for piece in found:
+        own_sets = [datasets[position] for position in piece.positions]
+        own_names = [weight_names[position] for position in piece.positions]
+        problem = _misfit(piece, own_sets)
+        if problem is None:
+            arrays = [guard.read_array(one, one.shape) for one in own_sets]
+            if piece.convert is not None:
+                arrays = piece.convert(arrays)
+                problem = _misfit_arrays(piece, arrays)
+        if problem is not None:
+            if not skip_mismatch:
+                raise ValueError(problem)
+            warnings.warn(problem, stacklevel=5)
+            continue
+        values += list(zip(piece.variables, arrays))
+        if piece.convert is None:
+            names.update((id(v), n) for v, n in zip(piece.variables, own_names))
+        else:
+            # The file has other arrays than the layer: all that counts are their places.
+            for variable in piece.variables:
+                names[id(variable)] = own_names[0]
+    return values
+
+
+def _misfit(piece: Any, datasets: list) -> str | None:
+    """What is wrong with the arrays of a file, judged before they are read."""
+    if piece.convert is None:
+        return _misfit_arrays(piece, datasets)
+    have = sum(int(np.prod(one.shape, dtype=object)) for one in datasets)
+    want = sum(int(np.prod(variable.shape)) for variable in piece.variables)
+    # A second bias (of CuDNN) is all that conversions take away.
+    if not want <= have <= 2 * want:
+        return (
+            f"Size mismatch in layer {piece.layer.name!r}: its weights hold {want:,} values, the file"
+            f" has {have:,}."
+        )
+    return None
+
+
+def _misfit_arrays(piece: Any, arrays: list) -> str | None:
+    for variable, array in zip(piece.variables, arrays):
+        if tuple(array.shape) != variable.shape:
+            return (
+                f"Shape mismatch in layer {piece.layer.name!r} for weight {variable.path!r}. The"
+                f" weight has shape {variable.shape}, the file has {tuple(array.shape)}"
             )
-            if skip_mismatch:
-                warnings.warn(message, stacklevel=6)
-                continue
-            raise ValueError(message)
-        found.append((variable, dataset, weight_name))
-    return found
+    return None
 
 
 def _side_by_side(layers: list, stored: list) -> str:
@@ -273,24 +375,3 @@ def _side_by_side(layers: list, stored: list) -> str:
         right = f"{stored[index][0]} ({len(stored[index][2])})" if index < len(stored) else "-"
         rows.append(left.ljust(40) + right)
     return "\n".join(rows)
-
-
-def _read_optimizer(file: Any, model: Any) -> None:
-    group = guard.group_at(file, "optimizer_weights")
-    optimizer = model.optimizer
-    if group is None or optimizer is None or not model.built:
-        return
-    optimizer.build(model.trainable_variables)
-    weight_names = guard.names(group, "weight_names")
-    datasets = [guard.dataset_at(group, name) for name in weight_names]
-    variables = list(optimizer.variables)
-    shapes = [None if one is None else tuple(one.shape) for one in datasets]
-    if shapes != [variable.shape for variable in variables]:
-        warnings.warn(
-            "The optimizer state in the file does not fit the optimizer, so training starts with a"
-            f" fresh state. The optimizer has {len(variables)} variables, the file {len(datasets)}.",
-            stacklevel=5,
-        )
-        return
-    for variable, dataset in zip(variables, datasets):
-        variable.assign(guard.read_array(dataset, variable.shape))
