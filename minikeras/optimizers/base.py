@@ -81,6 +81,9 @@ class Optimizer:
     [0.5, 2.5]
     """
 
+    # Whether slots only scale a step, so that a value too small to matter may be taken for 0.
+    fades = False
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__doc__ and "{common}" in cls.__doc__:

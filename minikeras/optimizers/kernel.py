@@ -26,9 +26,6 @@ class KernelOptimizer(Optimizer):
     # Whether the rule looks at each variable as a whole, in its shape.
     layerwise = False
 
-    # Whether slots only scale a step, so that a value too small to matter may be taken for 0.
-    fades = False
-
     def slot_groups(self) -> list[dict[str, tuple[str, Any]]]:
         """Attribute -> (name, initializer) of the slots; those of a group alternate in files."""
         return []

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from minikeras import config as settings
 from minikeras.engine.arena import aligned
 from minikeras.engine.variable import plain
 
@@ -46,6 +45,11 @@ def rounding(dtype: np.dtype) -> Callable[[float], float]:
     return cast
 
 
+def _given(dtype: np.dtype) -> Callable[[float], float]:
+    """How Keras on TensorFlow rounds an argument of the constructor: never finer than float32."""
+    return rounding(np.dtype(np.float32) if dtype.char == "d" else dtype)
+
+
 class Group:
     """The blocks of one dtype, with the rule's coefficients as arrays of that dtype.
 
@@ -69,9 +73,7 @@ class Group:
 
     def __init__(self, dtype: np.dtype, slots: int, longest: int) -> None:
         self.dtype, self.cast = dtype, rounding(dtype)
-        self.given = self.cast
-        if dtype.char == "d":
-            self.given = rounding(np.dtype(np.float32))
+        self.given = _given(dtype)
         self.numbers = np.zeros(16, dtype)
         # The first coefficients once more as a column: one a row of the slot matrix.
         self.column = self.numbers[:slots].reshape(-1, 1)
@@ -132,9 +134,7 @@ class Plan:
             or optimizer.gradient_accumulation_steps
             or self.overwritten
         )
-        self.sweeps = (
-            not alone and optimizer.fades and getattr(optimizer, "epsilon", 1.0) > 1e-12
-        )
+        self.sweeps = not alone and optimizer.fades and getattr(optimizer, "epsilon", 1.0) > 1e-12
         self.simple = not (self.preprocessed or self.constrained or optimizer.use_ema)
 
     def _cut(self) -> None:
@@ -177,7 +177,7 @@ class Plan:
         for value in decays - {None}:
             chosen = [one for one, decay in self.decayed if decay == value]
             for chunk, start, stop in runs(optimizer, chosen):
-                given = groups[chunk.arena.dtype].given if groups else float
+                given = _given(chunk.arena.dtype)
                 for first, last in cuts(start, stop):
                     part = scratch[chunk.arena.dtype][0, : last - first]
                     self.decay.append((given(value), chunk.values[first:last], part))
