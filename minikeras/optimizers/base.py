@@ -81,6 +81,15 @@ class Optimizer:
     [0.5, 2.5]
     """
 
+    _variables: list
+    _trainable_variables: list
+    _indices: dict
+    _chunks: Any
+    _sink: Any
+    _plans: dict
+    _places: dict
+    _step: Any
+
     # Whether slots only scale a step, so that a value too small to matter may be taken for 0.
     fades = False
 
@@ -541,6 +550,7 @@ class Optimizer:
                 view += array
                 continue
             view = sink.target(variable)
+            assert view is not None
             if view is not array and not np.may_share_memory(view, array):
                 view[...] = array
             elif view is not array:

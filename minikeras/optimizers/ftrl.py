@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class Ftrl(KernelOptimizer):
 
     def rule(self) -> Any:
         if self.learning_rate_power == -0.5:
-            return lambda *block: _ftrl(*block, power=lambda x, _, out: np.sqrt(x, out))
+            return partial(_ftrl, power=lambda x, _, out: np.sqrt(x, out))
         return _ftrl
 
     def get_config(self) -> dict:

@@ -140,6 +140,10 @@ class LossScaleOptimizer(Optimizer):
         """Those of the inner optimizer."""
         return self.inner_optimizer.iterations
 
+    @iterations.setter
+    def iterations(self, variable: Any) -> None:
+        self.inner_optimizer.iterations = variable
+
     def scale_loss(self, loss: Any) -> Any:
         """The loss multiplied by the present scale."""
         return loss * (float(plain(self.dynamic_scale)) if self.built else self.initial_scale)

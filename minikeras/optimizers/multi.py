@@ -113,6 +113,8 @@ class MultiOptimizer(Optimizer):
         name: String. Defaults to an automatic name.
     """
 
+    _groups: dict
+
     def __init__(
         self, optimizer_map: Any, loss_scale_factor: float | None = None, name: str | None = None
     ) -> None:

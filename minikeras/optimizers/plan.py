@@ -174,7 +174,7 @@ class Plan:
             self.groups = list(groups.values())
             if optimizer.layerwise:
                 self._cut_layers(groups)
-        for value in decays - {None}:
+        for value in [one for one in decays if one is not None]:
             chosen = [one for one, decay in self.decayed if decay == value]
             for chunk, start, stop in runs(optimizer, chosen):
                 given = _given(chunk.arena.dtype)

@@ -56,6 +56,8 @@ class ScheduleFreeAdamW(KernelOptimizer):
         self.epsilon = epsilon
         self.warmup_steps = warmup_steps
 
+    _momentums: list
+
     def slot_groups(self) -> list:
         return [{"_momentums": ("momentum", "zeros"), "_velocities": ("velocity", "zeros")}]
 
