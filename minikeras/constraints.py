@@ -56,12 +56,6 @@ class Constraint:
     ...         return minikeras.ops.minimum(w, 1.0)
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # Who redefines the call of a built-in constraint gets that one applied.
-        if "__call__" in cls.__dict__ and "project" not in cls.__dict__:
-            cls.project = Constraint.project  # type: ignore[method-assign]
-
     def __call__(self, w: Any) -> Any:
         """The projection of `w`; `w` itself in the base class."""
         return w
@@ -81,14 +75,21 @@ class Constraint:
 
 
 class _BuiltIn(Constraint):
-    """What the built-in constraints share: the call, from `project`."""
+    """What the built-in constraints share: they define `_project`, on an array in place."""
 
     def __call__(self, w: Any) -> Any:
         array = array_of(w).copy()
-        self.project(array)
+        self._project(array)
         return Tensor(array)
 
     def project(self, array: np.ndarray) -> None:
+        if type(self).__call__ is _BuiltIn.__call__:
+            self._project(array)
+        else:
+            # A subclass of the user does something else.
+            super().project(array)
+
+    def _project(self, array: np.ndarray) -> None:
         raise NotImplementedError
 
 
@@ -109,7 +110,7 @@ class NonNeg(_BuiltIn):
     array([0., 2.])
     """
 
-    def project(self, array: np.ndarray) -> None:
+    def _project(self, array: np.ndarray) -> None:
         np.maximum(array, 0, out=array)
 
 
@@ -134,7 +135,7 @@ class UnitNorm(_BuiltIn):
     def __init__(self, axis: Any = 0) -> None:
         self.axis = axis
 
-    def project(self, array: np.ndarray) -> None:
+    def _project(self, array: np.ndarray) -> None:
         array /= config.epsilon() + _norms(array, self.axis)
 
     def get_config(self) -> dict:
@@ -164,7 +165,7 @@ class MaxNorm(_BuiltIn):
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
         self.max_value, self.axis = max_value, axis
 
-    def project(self, array: np.ndarray) -> None:
+    def _project(self, array: np.ndarray) -> None:
         norms = _norms(array, self.axis)
         array *= np.clip(norms, 0, self.max_value) / (config.epsilon() + norms)
 
@@ -202,7 +203,7 @@ class MinMaxNorm(_BuiltIn):
     ) -> None:
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
-    def project(self, array: np.ndarray) -> None:
+    def _project(self, array: np.ndarray) -> None:
         norms = _norms(array, self.axis)
         desired = self.rate * np.clip(norms, self.min_value, self.max_value)
         desired += (1 - self.rate) * norms

@@ -68,12 +68,6 @@ class Regularizer:
     ...         return 0.1 * minikeras.ops.sum(minikeras.ops.absolute(x) ** 3)
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # Who redefines the penalty of a built-in regularizer gets that one's gradient.
-        if "__call__" in cls.__dict__ and "value_and_gradient" not in cls.__dict__:
-            cls.value_and_gradient = Regularizer.value_and_gradient  # type: ignore[method-assign]
-
     def __call__(self, x: Any) -> Any:
         """The penalty on `x`, a scalar; 0 in the base class."""
         return 0.0
@@ -100,7 +94,7 @@ class _Penalty(Operation):
         self.regularizer = regularizer
 
     def forward(self, ctx: Any, x: np.ndarray) -> np.ndarray:  # type: ignore[override]
-        value, gradient = self.regularizer.value_and_gradient(x)
+        value, gradient = self.regularizer._on_array(x)
         ctx.save(gradient)
         return np.asarray(value, x.dtype)
 
@@ -109,12 +103,18 @@ class _Penalty(Operation):
 
 
 class _BuiltIn(Regularizer):
-    """What the built-in regularizers share: the call, from `value_and_gradient`."""
+    """What the built-in regularizers share: they define `_on_array`, value and gradient."""
 
     def __call__(self, x: Any) -> Any:
         return _Penalty(self)(tensor(x))
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray | None]:
+        if type(self).__call__ is _BuiltIn.__call__:
+            return self._on_array(x)
+        # A subclass of the user computes something else.
+        return super().value_and_gradient(x)
+
+    def _on_array(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         raise NotImplementedError
 
 
@@ -142,7 +142,7 @@ class L1L2(_BuiltIn):
         self.l1 = _factor(0.0 if l1 is None else l1, "l1")
         self.l2 = _factor(0.0 if l2 is None else l2, "l2")
 
-    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray | None]:
+    def _on_array(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = 0.0, None
         if self.l1:
             value = self.l1 * float(np.abs(x).sum())
@@ -232,7 +232,7 @@ class OrthogonalRegularizer(_BuiltIn):
         self.factor = _factor(factor, "factor")
         self.mode = mode
 
-    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray | None]:
+    def _on_array(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         if x.ndim != 2:
             raise ValueError(
                 f"OrthogonalRegularizer takes matrices, of rank 2. Received shape {x.shape}"
