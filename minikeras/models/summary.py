@@ -6,13 +6,15 @@ import math
 import re
 import shutil
 import sys
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from minikeras.engine import dtypes
 from minikeras.engine.layer import Layer
 
 # Corners, crossings and bars of the table: above, below and under the header, between rows, below.
-_TOP, _UNDER_HEAD, _BETWEEN, _BOTTOM = "┏━┳┓", "┡━╇┩", "├─┼┤", "└─┴┘"
+_TOP, _UNDER_HEAD = ("┏", "━", "┳", "┓"), ("┡", "━", "╇", "┩")
+_BETWEEN, _BOTTOM = ("├", "─", "┼", "┤"), ("└", "─", "┴", "┘")
 _ASCII = {ord(bar): "|" for bar in "┃│"} | {ord(bar): "-" for bar in "━─"}
 _ASCII |= {ord(corner): "+" for corner in "┏┳┓┡╇┩├┼┤└┴┘"}
 
@@ -41,9 +43,7 @@ def print_summary(
     Raises:
         ValueError: for a line that is too short, or a range without layers.
     """
-    text = render_summary(
-        model, line_length, positions, expand_nested, show_trainable, layer_range
-    )
+    text = render_summary(model, line_length, positions, expand_nested, show_trainable, layer_range)
     if print_fn is not None:
         print_fn(text)
     else:
@@ -271,7 +271,7 @@ def _column_widths(positions: list, line_length: int) -> list[int]:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` characters, broken at spaces where possible."""
+    """Lines of at most `width` characters, broken at spaces; longer words are cut short."""
     breaks: list[int] = []
     offset = 0
     for match in re.finditer(r"\s*\S+\s*", text):
@@ -279,28 +279,27 @@ def _wrap(text: str, width: int) -> list[str]:
         length = len(word.rstrip())
         if width - offset >= length:
             offset += len(word)
-        elif length > width:
-            position = start
-            while position < match.end():
-                if position:
-                    breaks.append(position)
-                offset = min(width, match.end() - position)
-                position += width
-        else:
-            if offset and start:
+        elif length > width or offset:
+            if start:
                 breaks.append(start)
             offset = len(word)
     edges = [0, *breaks, len(text)]
-    return [text[a:b].rstrip() for a, b in zip(edges, edges[1:])] or [""]
+    lines = [text[a:b].rstrip() for a, b in zip(edges, edges[1:])] or [""]
+    return [line if len(line) <= width else line[: max(0, width - 1)] + "…" for line in lines]
 
 
-def _line(parts: str, widths: list[int]) -> str:
+def _line(parts: tuple, widths: list[int]) -> str:
     left, bar, cross, right = parts
     return left + cross.join(bar * width for width in widths) + right
 
 
-def _cells(fields: list[str], widths: list[int], alignment: list[str], bar: str) -> list[str]:
+def _cells(
+    fields: list[str], widths: list[int], alignment: list[str], bar: str, head: bool = False
+) -> list[str]:
     columns = [_wrap(field, max(1, width - 2)) for field, width in zip(fields, widths)]
+    if head:  # headers stand on the rule under them
+        height = max(map(len, columns))
+        columns = [[""] * (height - len(column)) + column for column in columns]
     align = {"left": str.ljust, "right": str.rjust, "center": str.center}
     lines = []
     for index in range(max(len(column) for column in columns)):
@@ -318,7 +317,7 @@ def _cells(fields: list[str], widths: list[int], alignment: list[str], bar: str)
 def _table(
     header: list[str], rows: list[list[str]], widths: list[int], alignment: list[str]
 ) -> list[str]:
-    lines = [_line(_TOP, widths), *_cells(header, widths, alignment, "┃")]
+    lines = [_line(_TOP, widths), *_cells(header, widths, alignment, "┃", head=True)]
     for index, row in enumerate(rows):
         lines.append(_line(_BETWEEN if index else _UNDER_HEAD, widths))
         lines.extend(_cells(row, widths, alignment, "│"))
@@ -326,4 +325,3 @@ def _table(
         lines.append(_line(_UNDER_HEAD, widths))
     lines.append(_line(_BOTTOM, widths))
     return lines
-
