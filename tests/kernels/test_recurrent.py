@@ -171,7 +171,9 @@ def test_forward_equals_the_naive_loop(family, variant):
 
 @pytest.mark.parametrize(("family", "variant"), CASES)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_backward_equals_finite_differences(family, variant, overwrite):
+def test_backward_equals_finite_differences(family, variant, overwrite, monkeypatch):
+    if overwrite:
+        monkeypatch.setattr(kernels.sequence, "_TILE", 2 * BATCH * FEATURES)
     options, arrays = VARIANTS[variant](family)
     x, weights, initial = case(family, **arrays)
     rng = np.random.default_rng(5)
