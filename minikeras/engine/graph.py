@@ -388,7 +388,7 @@ class Graph:
             if step.simple and not mask_of:
                 if step.all_slots:
                     result = step.operation.forward(
-                        context, *[values[slot] for slot in step.leaves], **step.options
+                        context, *[values[slot] for slot in step.leaves], **step.options  # type: ignore
                     )
                 else:
                     result = step.operation.forward(

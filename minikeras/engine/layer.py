@@ -337,7 +337,7 @@ class Layer(LayerWeights, Operation):
         if self._input_spec is not None and args:
             check_inputs(self._input_spec, args[0], self.name)
         elif not args and self._input_spec is not None and kwargs:
-            first = kwargs.get(_first_call_parameter(type(self)))
+            first = kwargs.get(_first_call_parameter(type(self)) or "")
             if first is not None:
                 check_inputs(self._input_spec, first, self.name)
         if any_symbolic(args) or kwargs and any_symbolic(kwargs):
@@ -408,7 +408,7 @@ class Layer(LayerWeights, Operation):
                 tree._flatten(argument, leaves)
             else:
                 leaves.append(argument)
-        first = kwargs.pop(_first_forward_parameter(type(self)), None)
+        first = kwargs.pop("inputs", None)
         if first is not None:
             leaves[:0] = tree.flatten(first)
         for key, value in kwargs.items():
@@ -622,6 +622,9 @@ def dtype_config(policy: Any) -> Any:
 
 
 def _is_metric(value: Any) -> bool:
+    # Layers that learn from data have these methods too.
+    if isinstance(value, Layer):
+        return False
     return hasattr(value, "update_state") and hasattr(value, "reset_state")
 
 
@@ -728,10 +731,6 @@ def _call_parameters(cls: type) -> list:
 def _first_call_parameter(cls: type) -> str | None:
     names = _parameters_of(cls)[0]
     return names[0] if names else None
-
-
-def _first_forward_parameter(cls: type) -> str | None:
-    return "inputs"
 
 
 def _accepts(cls: type, name: str) -> bool:

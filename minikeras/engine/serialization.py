@@ -306,7 +306,8 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
                 return found
     if module == "builtins" and want_class:
         raise ValueError(f"A config names the Python builtin {name!r}, which is not allowed.")
-    candidates = [one for one in (home, _registry_of(module)) if one is not None]
+    # The module of a config decides between a layer and an operation of one name.
+    candidates = [one for one in (_registry_of(module), home) if one is not None]
     candidates += [one for one in registry.ALL if one not in candidates]
     fallback = None
     for one in candidates:

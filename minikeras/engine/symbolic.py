@@ -142,6 +142,9 @@ class Operators:
     shape: Any
     array: Any
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise NotImplementedError
+
 
 class Tensor(Operators):
     """A value: a NumPy array with Keras's operators.
@@ -152,7 +155,8 @@ class Tensor(Operators):
         slot: Its number in that recording.
     """
 
-    __slots__ = ("array", "recording", "slot", "_keras_mask", "__weakref__", "_keras_logits")
+    __slots__ = ("array", "recording", "slot", "_keras_mask", "__weakref__")
+    _keras_mask: Any
 
     def __init__(self, array: Any, recording: Any = None, slot: int = -1) -> None:
         self.array = array if isinstance(array, np.ndarray) else np.asarray(array)

@@ -259,7 +259,7 @@ class Variable(Operators):
 
 
 def _restore_variable(kind: type, state: dict, attributes: dict) -> Variable:
-    variable = object.__new__(kind)
+    variable: Any = object.__new__(kind)
     for slot, value in state.items():
         setattr(variable, slot, value)
     variable.__dict__.update(attributes)
@@ -281,7 +281,7 @@ def standardize_shape(shape: Any) -> tuple:
         shape = (shape,)
     if shape is None:
         raise ValueError("Argument `shape` must be a tuple. Received: None")
-    result = []
+    result: list = []
     for size in tuple(shape):
         if size is None:
             result.append(None)

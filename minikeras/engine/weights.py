@@ -23,8 +23,8 @@ class LayerWeights:
 
     _trainable_variables: list
     _non_trainable_variables: list
-    _layers: list
-    _metrics: list
+    _layers: Any
+    _metrics: Any
     name: str
 
     def add_variable(

@@ -622,7 +622,10 @@ def _arguments_from(node: Any, made: dict) -> tuple[list, dict]:
                     return serialization.deserialize(value)
                 return {key: walk(item) for key, item in value.items()}
             if isinstance(value, list):
-                return [walk(item) for item in value]
+                items = [walk(item) for item in value]
+                # JSON has no tuples, but a list of slices would mean something else.
+                index = any(isinstance(item, slice) or item is Ellipsis for item in items)
+                return tuple(items) if index else items
             return value
 
         args = [walk(value) for value in node.get("args", [])]

@@ -140,7 +140,7 @@ class Sequential(GraphModel, Model):
                 else:
                     self.build(self._stack[0].batch_shape)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any = None, **_: Any) -> None:
         """Connect the layers, for inputs of `input_shape` (batch axis included)."""
         from minikeras.layers.core import InputLayer
 

@@ -52,14 +52,15 @@ RULES: dict[str, Callable] = {
 class Unary(Kernel, register=False):
     """An elementwise function of one tensor."""
 
-    function: Callable = None  # type: ignore[assignment]
-    derivative: Any = None
-    wants: tuple = ()
+    function = None  # type: ignore
+    derivative = None  # type: ignore
+    wants = ()  # type: ignore
     rule = "float"
 
     def forward(self, ctx: Any, x: Any) -> Any:
         x = RULES[self.rule](array_of(x))
-        y = type(self).function(x)
+        with np.errstate(all="ignore"):  # NaN and infinity are values here, not accidents
+            y = type(self).function(x)
         if ctx.recording:
             kept = {"x": x, "y": y}
             ctx.saved = [kept[key] for key in self.wants]
@@ -77,7 +78,6 @@ class Unary(Kernel, register=False):
         return KerasTensor(x.shape, dtype=dtype)
 
 
-del Unary.__annotations__
 
 
 def unary(
@@ -146,9 +146,9 @@ class Binary(Kernel, register=False):
     """An elementwise function of two tensors that broadcast."""
 
     scalars = True
-    function: Callable = None  # type: ignore[assignment]
-    derivatives: Any = None
-    wants: tuple = ()
+    function = None  # type: ignore
+    derivatives = None  # type: ignore
+    wants = ()  # type: ignore
     rule = "same"
     weak = True
     boolean = False
@@ -179,10 +179,14 @@ class Binary(Kernel, register=False):
             dtype = self.operand_dtype(a, b)
             x = a.astype(dtype, copy=False) if isinstance(a, np.ndarray) else _scalar(a, dtype)
             z = b.astype(dtype, copy=False) if isinstance(b, np.ndarray) else _scalar(b, dtype)
+            if self.boolean and dtype.kind in "iu":
+                # NumPy compares with numbers that the dtype cannot hold, such as -1 and uint8.
+                x, z = (one if type(one) is int else cast for one, cast in ((a, x), (b, z)))
         try:
-            y = type(self).function(x, z)
+            with np.errstate(all="ignore"):
+                y = type(self).function(x, z)
         except ValueError:
-            broadcast_shapes(x.shape, z.shape)
+            broadcast_shapes(np.shape(x), np.shape(z))
             raise
         if not isinstance(y, np.ndarray):
             y = np.asarray(y)
@@ -220,7 +224,6 @@ class Binary(Kernel, register=False):
         return KerasTensor(shape, dtype=dtype)
 
 
-del Binary.__annotations__
 
 
 def _scalar(value: Any, dtype: np.dtype) -> np.ndarray:

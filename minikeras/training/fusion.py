@@ -56,7 +56,7 @@ def _smoothing(loss: Any) -> float:
 
 
 def _categorical(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
-    from minikeras.losses import fused
+    import minikeras.losses.fused as fused
 
     values, gradient = fused.softmax_crossentropy(
         logits, y, sparse=False, label_smoothing=_smoothing(loss)
@@ -65,14 +65,14 @@ def _categorical(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tupl
 
 
 def _sparse(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
-    from minikeras.losses import fused
+    import minikeras.losses.fused as fused
 
     values, gradient = fused.softmax_crossentropy(logits, y, sparse=True)
     return _reduce(loss, values, gradient, weight, mask, y, logits)
 
 
 def _binary(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
-    from minikeras.losses import fused
+    import minikeras.losses.fused as fused
 
     values, gradient = fused.sigmoid_crossentropy(logits, y, label_smoothing=_smoothing(loss))
     return _reduce(loss, values, gradient, weight, mask, y, logits)

@@ -72,7 +72,7 @@ class Outputs:
 class LossTerm(NamedTuple):
     """One loss of one output."""
 
-    index: int
+    output: int
     loss: Any
     weight: float | None
     name: str
@@ -222,7 +222,7 @@ class CompiledLoss:
                     f" outputs of the model are {outputs.names}."
                 )
             return [value.get(name) for name in outputs.names]
-        flat = list(value)
+        flat = list(value or ())
         if len(flat) != outputs.count:
             if outputs.count == 1 and isinstance(given[0], (list, tuple)):
                 if len(flat) == len(given[0]):
@@ -238,14 +238,14 @@ class CompiledLoss:
         if not self.built:
             self.build(y_true, y_pred, names)
         assert self.outputs is not None and self.terms is not None
-        targets = self.outputs.spread(y_true, "y_true", sorted({t.index for t in self.terms}))
+        targets = self.outputs.spread(y_true, "y_true", sorted({t.output for t in self.terms}))
         weights = self.outputs.spread(sample_weight, "sample_weight")
         predictions = tree.flatten(y_pred)
         total: Any = None
         for position, term in enumerate(self.terms):
-            value = term.loss(targets[term.index], predictions[term.index], weights[term.index])
+            value = term.loss(targets[term.output], predictions[term.output], weights[term.output])
             if self.trackers:
-                prediction = predictions[term.index]
+                prediction = predictions[term.output]
                 self.trackers[position].update_state(
                     value.numpy() if isinstance(value, Tensor) else value,
                     sample_weight=prediction.shape[0] if prediction.shape else 1,
@@ -259,7 +259,7 @@ class CompiledLoss:
 class MetricGroup(NamedTuple):
     """The metrics of one output."""
 
-    index: int
+    output: int
     metrics: list
     output_name: str | None
     weighted: bool
@@ -419,18 +419,18 @@ class CompiledMetrics:
         if not self.built:
             self.build(y_true, y_pred, None)
         assert self.outputs is not None
-        wanted = sorted({group.index for group in self.groups or ()})
+        wanted = sorted({group.output for group in self.groups or ()})
         targets = self.outputs.spread(y_true, "y_true", wanted)
         weights = self.outputs.spread(sample_weight, "sample_weight")
         predictions = tree.flatten(y_pred)
         for group in self.groups or ():
-            prediction = predictions[group.index]
+            prediction = predictions[group.output]
             mask = getattr(prediction, "_keras_mask", None)
             self._update(
                 group,
-                np.asarray(plain(targets[group.index])),
+                np.asarray(plain(targets[group.output])),
                 np.asarray(plain(prediction)),
-                None if weights[group.index] is None else np.asarray(plain(weights[group.index])),
+                None if weights[group.output] is None else np.asarray(plain(weights[group.output])),
                 None if mask is None else np.asarray(plain(mask)),
             )
 
@@ -445,7 +445,7 @@ class CompiledMetrics:
     def update_flat(self, targets: list, predictions: list, weights: list, masks: Any) -> None:
         """Update all metrics from flat lists of arrays."""
         for group in self.groups or ():
-            index = group.index
+            index = group.output
             self._update(
                 group,
                 targets[index],

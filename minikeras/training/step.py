@@ -155,7 +155,7 @@ class Stepper:
         if self.compiled_metrics is not None and not self.compiled_metrics.built:
             self.compiled_metrics.build(y, packed, names)
         self.terms = self.compiled_loss.terms if self.compiled_loss is not None else []
-        self.wanted = sorted({term.index for term in self.terms})
+        self.wanted = sorted({term.output for term in self.terms})
         spreader = self.compiled_loss or self.compiled_metrics
         self.outputs = spreader.outputs if spreader is not None else None
         self.one = len(tree.flatten(packed)) == 1
@@ -171,8 +171,8 @@ class Stepper:
         from minikeras.training.fusion import fusion_for
 
         for term in self.terms:
-            slot = graph.output_slots[term.index]
-            alone = sum(other.index == term.index for other in self.terms) == 1
+            slot = graph.output_slots[term.output]
+            alone = sum(other.output == term.output for other in self.terms) == 1
             maker = [step for step in graph.steps if step.outs == [slot]]
             used = any(slot in step.ins for step in graph.steps)
             again = graph.output_slots.count(slot) > 1
@@ -180,7 +180,7 @@ class Stepper:
                 function = fusion_for(maker[0].operation, term.loss)
                 if function is not None:
                     maker[0].marked = True
-                    self.fused[term.index] = function
+                    self.fused[term.output] = function
 
     def loss(
         self, run: Run, y: Any, outputs: list, sample_weight: Any, masks: Any, gradients: bool
@@ -199,7 +199,7 @@ class Stepper:
         douts: list = [None] * len(outputs)
         trackers = self.compiled_loss.trackers if self.compiled_loss is not None else ()
         for position, term in enumerate(self.terms):
-            index = term.index
+            index = term.output
             mask = masks[index] if masks else None
             target, output, weight = targets[index], outputs[index], weights[index]
             if target is None:

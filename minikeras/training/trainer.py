@@ -21,6 +21,14 @@ class Trainer:
 
     _no_track: frozenset
     built: bool
+    compiled: bool
+    history: Any
+    steps_per_execution: int
+    _initial_epoch: int | None
+    _compile_arguments: Any
+    _compile_loss: Any
+    _compile_metrics: Any
+    _loss_tracker: Any
 
     def __init__(self) -> None:
         self.__dict__.update(
@@ -373,7 +381,7 @@ class Trainer:
 
         if not isinstance(self, GraphModel):
             return None
-        if type(self).call not in (Functional.call, Sequential.call):
+        if type(self).call not in (Functional.call, Sequential.call):  # type: ignore[attr-defined]
             return None
         if self.activity_regularizer is not None:  # type: ignore[attr-defined]
             return None
