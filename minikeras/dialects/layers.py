@@ -1,3 +1,588 @@
-"""Layers and functions that Keras dropped, for the files and scripts that name them."""
+"""Layers and functions that Keras dropped, for the files that name them."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras import ops
+from minikeras.engine import registry
+from minikeras.engine.layer import Layer
+from minikeras.kernels.activation import Kernel
+
+
+@registry.activations.register("keras2_hard_sigmoid")
+def keras2_hard_sigmoid(x: Any) -> Any:
+    """The piecewise linear sigmoid of Keras 1 and 2: `clip(0.2 x + 0.5, 0, 1)`.
+
+    Today's `hard_sigmoid` is `clip(x / 6 + 0.5, 0, 1)`. Models from older files keep theirs.
+
+    Args:
+        x: Input, of any shape.
+    """
+    return ops.clip(x * 0.2 + 0.5, 0.0, 1.0)
+
+
+def _forward(z: np.ndarray) -> np.ndarray:
+    z *= 0.2
+    z += 0.5
+    return np.clip(z, 0, 1, out=z)
+
+
+keras2_hard_sigmoid.kernel = Kernel(  # type: ignore[attr-defined]
+    _forward, lambda y, dy: (dy * 0.2) * ((y > 0) & (y < 1))
+)
+
+
+class _Old(Layer):
+    """What the layers here share: settings by a table, names of attributes in configs.
+
+    `settings` maps the name of a setting to its default; endings tell the registry.
+    """
+
+    settings: dict[str, Any] = {}
+
+    def __init__(self, **kwargs: Any) -> None:
+        given = {name: kwargs.pop(name, default) for name, default in self.settings.items()}
+        super().__init__(**kwargs)
+        for name, value in given.items():
+            home = _home(name)
+            setattr(self, name, value if home is None else home.get(value))
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        config = super().get_config()
+        for name in self.settings:
+            home, value = _home(name), getattr(self, name)
+            config[name] = value if home is None else home.serialize(value)
+        return config
+
+    def _make(self, name: str, shape: Any) -> Any:
+        """A weight with the initializer, regularizer and constraint that its name says."""
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=getattr(self, f"{name}_initializer", None),
+            regularizer=getattr(self, f"{name}_regularizer", None),
+            constraint=getattr(self, f"{name}_constraint", None),
+        )
+
+
+def _home(name: str) -> Any:
+    for ending, home in (
+        ("activation", registry.activations),
+        ("initializer", registry.initializers),
+        ("constraint", registry.constraints),
+        ("regularizer", registry.regularizers),
+    ):
+        if name.endswith(ending):
+            return home
+    return None
+
+
+_DENSE = {
+    "activation": None,
+    "use_bias": True,
+    "kernel_initializer": "glorot_uniform",
+    "bias_initializer": "zeros",
+    "kernel_regularizer": None,
+    "bias_regularizer": None,
+    "kernel_constraint": None,
+    "bias_constraint": None,
+}
+
+
+@registry.layers.register("MaxoutDense")
+class MaxoutDense(_Old):
+    """The largest of `nb_feature` linear maps (Keras 1)."""
+
+    settings = {"units": 1, "nb_feature": 4, **_DENSE}
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        self.kernel = self._make("kernel", (self.nb_feature, input_shape[-1], self.units))
+        if self.use_bias:
+            self.bias = self._make("bias", (self.nb_feature, self.units))
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        y = ops.einsum("ni,fio->nfo", x, self.kernel)
+        if self.use_bias:
+            y = y + self.bias
+        return ops.max(y, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output."""
+        return (input_shape[0], self.units)
+
+
+@registry.layers.register("Highway")
+class Highway(_Old):
+    """A gate between the input and a transformation of it (Keras 1)."""
+
+    settings = {"transform_bias": -2, **_DENSE}
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        shape = (input_shape[-1], input_shape[-1])
+        self.kernel = self._make("kernel", shape)
+        self.kernel_carry = self.add_weight(
+            name="kernel_carry", shape=shape, initializer=self.kernel_initializer
+        )
+        if self.use_bias:
+            self.bias = self._make("bias", shape[:1])
+            self.bias_carry = self.add_weight(
+                name="bias_carry",
+                shape=shape[:1],
+                initializer=registry.initializers.get(
+                    {"class_name": "Constant", "config": {"value": float(self.transform_bias)}}
+                ),
+            )
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        gate, y = ops.matmul(x, self.kernel_carry), ops.matmul(x, self.kernel)
+        if self.use_bias:
+            gate, y = gate + self.bias_carry, y + self.bias
+        gate = ops.sigmoid(gate)
+        if self.activation is not None:
+            y = self.activation(y)
+        return gate * y + (1 - gate) * x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output."""
+        return input_shape
+
+
+class _LocallyConnected(_Old):
+    """A convolution whose kernel differs from place to place."""
+
+    settings = {
+        "filters": 1,
+        "kernel_size": 1,
+        "strides": 1,
+        "padding": "valid",
+        "data_format": None,
+        "implementation": 1,
+        **_DENSE,
+    }
+    rank = 1
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in ("kernel_size", "strides"):
+            value = getattr(self, name)
+            value = (value,) * self.rank if isinstance(value, int) else tuple(value)
+            setattr(self, name, value)
+        if self.padding != "valid" or self.implementation not in (1, None):
+            raise ValueError(
+                f"{type(self).__name__} supports `padding='valid'` and `implementation=1`. Received:"
+                f" padding={self.padding!r}, implementation={self.implementation!r}"
+            )
+
+    def _space(self, input_shape: Any) -> tuple:
+        first = self.data_format == "channels_first"
+        space = input_shape[2:] if first else input_shape[1:-1]
+        if any(size is None for size in space):
+            raise ValueError(
+                f"The spatial dimensions of the inputs to {type(self).__name__} should be fully"
+                f" defined. Received: input_shape={input_shape}"
+            )
+        return tuple((n - k) // s + 1 for n, k, s in zip(space, self.kernel_size, self.strides))
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        space = self._space(input_shape)
+        channels = input_shape[1] if self.data_format == "channels_first" else input_shape[-1]
+        width = int(np.prod(self.kernel_size)) * channels
+        self.kernel = self._make("kernel", (int(np.prod(space)), width, self.filters))
+        if self.use_bias:
+            self.bias = self._make("bias", (*space, self.filters))
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        if self.data_format == "channels_first":
+            x = ops.moveaxis(x, 1, -1)
+        space = self._space(tuple(x.shape) if self.data_format != "channels_first" else
+                            (x.shape[0], x.shape[-1], *x.shape[1:-1]))
+        batch = x.shape[0] if x.shape[0] is not None else -1
+        patches = []
+        for place in np.ndindex(*space):
+            window = tuple(
+                slice(p * s, p * s + k) for p, s, k in zip(place, self.strides, self.kernel_size)
+            )
+            patches.append(ops.reshape(x[(slice(None), *window)], (batch, self.kernel.shape[1])))
+        y = ops.einsum("npi,pio->npo", ops.stack(patches, axis=1), self.kernel)
+        y = ops.reshape(y, (batch, *space, self.filters))
+        if self.use_bias:
+            y = y + self.bias
+        if self.data_format == "channels_first":
+            y = ops.moveaxis(y, -1, 1)
+        return y if self.activation is None else self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output."""
+        space = self._space(input_shape)
+        if self.data_format == "channels_first":
+            return (input_shape[0], self.filters, *space)
+        return (input_shape[0], *space, self.filters)
+
+
+@registry.layers.register("LocallyConnected1D")
+class LocallyConnected1D(_LocallyConnected):
+    """A 1D convolution whose kernel differs from place to place (Keras 1 and 2)."""
+
+
+@registry.layers.register("LocallyConnected2D")
+class LocallyConnected2D(_LocallyConnected):
+    """A 2D convolution whose kernel differs from place to place (Keras 1 and 2)."""
+
+    rank = 2
+
+
+class _Elementwise(_Old):
+    supports_masking = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output."""
+        return input_shape
+
+
+@registry.layers.register("ThresholdedReLU")
+class ThresholdedReLU(_Elementwise):
+    """`x` where it is greater than `theta`, else 0 (Keras 1 and 2)."""
+
+    settings = {"theta": 1.0}
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        return x * ops.cast(x > float(self.theta), x.dtype)
+
+
+@registry.layers.register("ParametricSoftplus")
+class ParametricSoftplus(_Elementwise):
+    """`alpha * log(1 + exp(beta * x))` with both learned (Keras 1)."""
+
+    settings = {"alpha_init": 0.2, "beta_init": 5.0}
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        for name in ("alpha", "beta"):
+            value = float(getattr(self, f"{name}_init"))
+            start = {"class_name": "Constant", "config": {"value": value}}
+            made = self.add_weight(
+                name=name, shape=input_shape[1:], initializer=registry.initializers.get(start)
+            )
+            setattr(self, name, made)
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        return ops.softplus(self.beta * x) * self.alpha
+
+
+@registry.layers.register("SReLU")
+class SReLU(_Elementwise):
+    """A line with two learned bends (Keras 1)."""
+
+    settings = {
+        "t_left_init": "zero",
+        "a_left_init": "glorot_uniform",
+        "t_right_init": "glorot_uniform",
+        "a_right_init": "one",
+    }
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights."""
+        for name in ("t_left", "a_left", "t_right", "a_right"):
+            start = getattr(self, f"{name}_init")
+            start = {"zero": "zeros", "one": "ones"}.get(start, start)
+            setattr(
+                self, name, self.add_weight(name=name, shape=input_shape[1:], initializer=start)
+            )
+
+    def call(self, x: Any) -> Any:
+        """Compute the output."""
+        right = self.t_left + ops.abs(self.t_right)
+        low = ops.cast(x < self.t_left, x.dtype)
+        high = ops.cast(x > right, x.dtype)
+        middle = (1 - low) * (1 - high)
+        return (
+            low * (self.t_left + self.a_left * (x - self.t_left))
+            + middle * x
+            + high * (right + self.a_right * (x - right))
+        )
+
+
+@registry.layers.register("Keras1Cosine")
+class Keras1Cosine(_Old):
+    """`Merge(mode="cos")` of Keras 1: the cosine between two inputs."""
+
+    settings = {"axes": -1}
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the output."""
+        from minikeras.layers import Dot
+
+        a, b = inputs
+        axes = self.axes if isinstance(self.axes, int) else tuple(self.axes)
+        product = Dot(axes=axes, dtype=self.dtype_policy)
+        top = product([a, b])
+        below = ops.sqrt(ops.maximum(product([a, a]) * product([b, b]), 1e-7))
+        return ops.expand_dims(top / below, 1)
+
+
+# Operations in models of tf.keras
+
+_FUNCTIONS = {
+    "__operators__.add": "add",
+    "__operators__.getitem": "getitem",
+    "math.add": "add",
+    "math.subtract": "subtract",
+    "math.multiply": "multiply",
+    "math.divide": "divide",
+    "math.truediv": "true_divide",
+    "math.floordiv": "floor_divide",
+    "math.mod": "mod",
+    "math.pow": "power",
+    "math.maximum": "maximum",
+    "math.minimum": "minimum",
+    "math.negative": "negative",
+    "math.abs": "abs",
+    "math.exp": "exp",
+    "math.log": "log",
+    "math.log1p": "log1p",
+    "math.sqrt": "sqrt",
+    "math.rsqrt": "rsqrt",
+    "math.square": "square",
+    "math.sin": "sin",
+    "math.cos": "cos",
+    "math.tanh": "tanh",
+    "math.sigmoid": "sigmoid",
+    "math.softplus": "softplus",
+    "math.reduce_mean": "mean",
+    "math.reduce_sum": "sum",
+    "math.reduce_max": "max",
+    "math.reduce_min": "min",
+    "math.reduce_prod": "prod",
+    "math.argmax": "argmax",
+    "math.l2_normalize": "normalize",
+    "math.greater": "greater",
+    "math.less": "less",
+    "math.equal": "equal",
+    "nn.relu": "relu",
+    "nn.relu6": "relu6",
+    "nn.elu": "elu",
+    "nn.selu": "selu",
+    "nn.softmax": "softmax",
+    "nn.sigmoid": "sigmoid",
+    "nn.tanh": "tanh",
+    "nn.softplus": "softplus",
+    "nn.gelu": "gelu",
+    "nn.silu": "silu",
+    "linalg.matmul": "matmul",
+    "tanh": "tanh",
+    "reshape": "reshape",
+    "transpose": "transpose",
+    "concat": "concatenate",
+    "stack": "stack",
+    "tile": "tile",
+    "squeeze": "squeeze",
+    "expand_dims": "expand_dims",
+    "cast": "cast",
+    "clip_by_value": "clip",
+    "identity": "identity",
+    "zeros_like": "zeros_like",
+    "ones_like": "ones_like",
+    "where": "where",
+}
+# Arguments that TensorFlow calls otherwise than Keras.
+_ARGUMENTS = {
+    "shape": "newshape",
+    "perm": "axes",
+    "multiples": "repeats",
+    "clip_value_min": "x_min",
+    "clip_value_max": "x_max",
+    "features": "x",
+    "logits": "x",
+    "values": "xs",
+    "keepdims": "keepdims",
+}
+_NODES = {
+    "Add": "add",
+    "AddV2": "add",
+    "BiasAdd": "add",
+    "Sub": "subtract",
+    "Mul": "multiply",
+    "RealDiv": "divide",
+    "Maximum": "maximum",
+    "Minimum": "minimum",
+    "Pow": "power",
+    "Neg": "negative",
+    "Abs": "abs",
+    "Exp": "exp",
+    "Log": "log",
+    "Sqrt": "sqrt",
+    "Rsqrt": "rsqrt",
+    "Square": "square",
+    "Relu": "relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Softmax": "softmax",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Mean": "mean",
+    "Sum": "sum",
+    "Max": "max",
+    "Min": "min",
+    "Reshape": "reshape",
+    "Transpose": "transpose",
+    "Tile": "tile",
+    "MatMul": "matmul",
+    "BatchMatMulV2": "matmul",
+    "Squeeze": "squeeze",
+    "ExpandDims": "expand_dims",
+    "Identity": "identity",
+    "StridedSlice": "getitem",
+}
+_REDUCTIONS = ("mean", "sum", "max", "min")
+
+
+def _run(name: str, args: list, kwargs: dict) -> Any:
+    if name == "getitem":
+        key = kwargs.get("slice_spec", args[1] if len(args) > 1 else None)
+        return args[0][_index(key)]
+    kwargs = {_ARGUMENTS.get(key, key): value for key, value in kwargs.items() if key != "name"}
+    if name == "transpose" and args[1:]:
+        args = [args[0], [int(one) for one in args[1]]]
+    if name == "matmul":
+        for position, key in enumerate(("transpose_a", "transpose_b")):
+            if kwargs.pop(key, False):
+                args[position] = ops.swapaxes(args[position], -1, -2)
+    if name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "power"):
+        args = [*args, *(kwargs.pop(key) for key in ("x", "y") if key in kwargs)]
+        args = [np.float32(one) if isinstance(one, float) else one for one in args]
+    if name == "identity":
+        return args[0]
+    return getattr(ops, name)(*args, **kwargs)
+
+
+def _index(key: Any) -> Any:
+    def one(item: Any) -> Any:
+        if isinstance(item, dict) and set(item) <= {"start", "stop", "step"}:
+            return slice(item.get("start"), item.get("stop"), item.get("step"))
+        if isinstance(item, dict) and item.get("class_name") == "__ellipsis__":
+            return Ellipsis
+        return item
+
+    if isinstance(key, (list, tuple)):
+        return tuple(one(item) for item in key)
+    return one(key)
+
+
+@registry.layers.register("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod")
+class TFOpLambda(Layer):
+    """One TensorFlow operation in a functional model of tf.keras, as an operation of Keras.
+
+    Args:
+        function: Name of a TensorFlow function, such as `"math.multiply"`.
+
+    Raises:
+        ValueError: for functions that have no counterpart in the table.
+    """
+
+    def __init__(self, function: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if function not in _FUNCTIONS:
+            raise ValueError(
+                f"The model uses the TensorFlow function `tf.{function}`, which has no counterpart"
+                " here."
+            )
+        self.function = function
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the operation."""
+        return _run(_FUNCTIONS[self.function], list(args), kwargs)
+
+    def build(self, *_: Any, **__: Any) -> None:
+        """Nothing to make."""
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs as `KerasTensor`s."""
+        return self._infer_output_spec(args, kwargs)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {**super().get_config(), "function": self.function}
+
+
+@registry.layers.register("TensorFlowOpLayer")
+class TensorFlowOpLayer(Layer):
+    """One TensorFlow operation in a functional model of tf.keras 1.15 to 2.3.
+
+    Args:
+        node_def: dict. The operation as TensorFlow describes it.
+        constants: dict of constant inputs by position.
+
+    Raises:
+        ValueError: for operations that have no counterpart in the table.
+    """
+
+    def __init__(self, node_def: Any, constants: Any = None, **kwargs: Any) -> None:
+        name = kwargs.get("name")
+        if name and not name.startswith("tf_op_layer_"):
+            # Calls name the layer so, its config does not.
+            kwargs["name"] = f"tf_op_layer_{name}"
+        super().__init__(**kwargs)
+        operation = node_def.get("op") if isinstance(node_def, dict) else None
+        if operation not in _NODES:
+            raise ValueError(
+                f"The model uses the TensorFlow operation {operation!r}, which has no counterpart"
+                " here."
+            )
+        self.node_def, self.operation = node_def, operation
+        self.constants = {int(key): value for key, value in (constants or {}).items()}
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the operation."""
+        args = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        for position in sorted(self.constants):
+            args.insert(position, self.constants[position])
+        name = _NODES[self.operation]
+        attributes = self.node_def.get("attr", {})
+        kwargs: dict = {}
+        if name in _REDUCTIONS:
+            args = [args[0], _axis(args[1]), bool(attributes.get("keep_dims", {}).get("b"))]
+        if name == "getitem":
+            args = [args[0], _strided_slice(args[1:], attributes)]
+        return _run(name, args, kwargs)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {**super().get_config(), "node_def": self.node_def, "constants": self.constants}
+
+
+def _axis(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _strided_slice(bounds: list, attributes: dict) -> tuple:
+    def bits(name: str) -> int:
+        return int(attributes.get(name, {}).get("i", 0))
+
+    if bits("ellipsis_mask") or bits("new_axis_mask"):
+        raise ValueError("The model slices with an ellipsis or a new axis, which is not supported.")
+    key: list = []
+    for place, (begin, end, step) in enumerate(zip(*bounds)):
+        if bits("shrink_axis_mask") >> place & 1:
+            key.append(begin)
+        else:
+            key.append(
+                slice(
+                    None if bits("begin_mask") >> place & 1 else begin,
+                    None if bits("end_mask") >> place & 1 else end,
+                    step,
+                )
+            )
+    return tuple(key)
