@@ -57,7 +57,7 @@ def standardize_dtype(dtype: Any) -> str:
         return {"half": "float16", "single": "float32", "double": "float64"}[name]
     if name == "bool_":
         return "bool"
-    if name.startswith("str") or name == "object":
+    if name.startswith(("str", "bytes")) or name == "object":
         return "string"
     raise ValueError(f"Invalid dtype: {dtype!r}. Known dtypes: {', '.join(ALLOWED)}.")
 

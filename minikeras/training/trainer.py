@@ -530,6 +530,7 @@ class Trainer:
             shuffle=shuffle,
             class_weight=class_weight,
             rng=self._shuffle_rng,
+            strings=_takes_strings(self),
         )
         first = source.peek()
         if first is not None:
@@ -560,6 +561,7 @@ class Trainer:
                         val_weight,
                         batch_size=validation_batch_size or batch_size,
                         steps_per_epoch=validation_steps,
+                        strings=_takes_strings(self),
                     )
                 validator.reset()
                 val_logs = self._evaluate_source(validator, callback_list)
@@ -653,7 +655,14 @@ class Trainer:
         self._assert_compiled("evaluate")
         if kwargs:
             raise ValueError(f"Arguments not recognized by `evaluate()`: {sorted(kwargs)}")
-        source = make_batches(x, y, sample_weight, batch_size=batch_size, steps_per_epoch=steps)
+        source = make_batches(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps_per_epoch=steps,
+            strings=_takes_strings(self),
+        )
         first = source.peek()
         if first is not None:
             self._ensure_built(first[0])
@@ -811,7 +820,9 @@ class Trainer:
                 "Arguments `sample_weight` and `class_weight` cannot be specified at the same time."
                 f" Received: sample_weight={sample_weight}, class_weight={class_weight}"
             )
-        x, y, sample_weight = one_batch(x, y, sample_weight, class_weight)
+        x, y, sample_weight = one_batch(
+            x, y, sample_weight, class_weight, strings=_takes_strings(self)
+        )
         self._ensure_built(x)
         self._build_optimizer()
         self.reset_metrics()
@@ -827,7 +838,7 @@ class Trainer:
         from minikeras.training.data import one_batch
 
         self._assert_compiled("test_on_batch")
-        x, y, sample_weight = one_batch(x, y, sample_weight)
+        x, y, sample_weight = one_batch(x, y, sample_weight, strings=_takes_strings(self))
         self._ensure_built(x)
         self.reset_metrics()
         logs = self._make_test()(x, y, sample_weight)
@@ -908,6 +919,11 @@ def _validates(epoch: int, frequency: Any) -> bool:
         "Argument `validation_freq` must be an integer or a list of epoch numbers. Received:"
         f" validation_freq={frequency!r} of type {type(frequency)}"
     )
+
+
+def _takes_strings(model: Any) -> bool:
+    """Whether a layer of the model looks strings up: else text in the data is a mistake."""
+    return any(getattr(layer, "takes_strings", False) for layer in model._flatten_layers())
 
 
 def _unpack_validation(data: Any) -> tuple[Any, Any, Any]:

@@ -18,6 +18,7 @@ class CategoryLayer(Layer):
 
     # Its own `__call__` only converts what a plan hands on converted already.
     _plain_call = True
+    takes_strings = True
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if not any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(inputs)):
@@ -126,9 +127,8 @@ def encode(
     cells = (rows + depth * np.arange(len(rows))[:, None])[known]
     if weights is not None:
         weights = np.broadcast_to(np.asarray(weights), indices.shape).reshape(rows.shape)[known]
-    counts = np.bincount(cells, weights, minlength=depth * len(rows))
-    if mode == "multi_hot":
-        counts = counts > 0
+    found = np.bincount(cells, weights, minlength=depth * len(rows))
+    counts = found > 0 if mode == "multi_hot" else found
     return counts.astype(dtype).reshape(*indices.shape[:-1], depth)
 
 

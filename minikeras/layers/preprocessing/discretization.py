@@ -78,7 +78,7 @@ class Discretization(CategoryLayer):
         self.epsilon = epsilon
         self.output_mode = output_mode
         self.sparse = sparse
-        self.reset_state()
+        self.summary = np.zeros((2, 0), "float32")
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Choose the boundaries so that the bins hold equally many of `data`.
