@@ -30,25 +30,15 @@ def closure(names: list[str]) -> set[str]:
     return found
 
 
-def size(name: str) -> int:
-    """Bytes of the files of one distribution, byte-compiled ones excepted."""
-    total = 0
-    for file in metadata.files(name) or []:
-        path = Path(file.locate())
-        if path.suffix != ".pyc" and path.is_file():
-            total += path.stat().st_size
-    return total
-
-
-def folder_size(folder: str) -> int:
-    """Bytes of the files under a folder, byte-compiled ones excepted."""
-    return sum(
-        p.stat().st_size for p in Path(folder).rglob("*") if p.is_file() and p.suffix != ".pyc"
-    )
+def files_of(names: set[str], folders: list[str]) -> set[Path]:
+    """The files of distributions and of folders, byte-compiled ones excepted."""
+    paths = {Path(str(file.locate())) for name in names for file in metadata.files(name) or []}
+    paths |= {path for folder in folders for path in Path(folder).rglob("*")}
+    return {path for path in paths if path.suffix != ".pyc" and path.is_file()}
 
 
 if __name__ == "__main__":
     folders = [name for name in sys.argv[1:] if "/" in name]
     names = closure([name for name in sys.argv[1:] if "/" not in name])
-    total = sum(size(name) for name in names) + sum(folder_size(folder) for folder in folders)
+    total = sum(path.stat().st_size for path in files_of(names, folders))
     print(json.dumps({"mb": total / 1e6, "distributions": sorted(names)}))
