@@ -20,6 +20,7 @@ from minikeras.losses.crossentropy import (
     categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
+from minikeras.losses.ctc import CTC, ctc
 from minikeras.losses.divergences import KLDivergence, Poisson, kl_divergence, poisson
 from minikeras.losses.hinge import (
     CategoricalHinge,
@@ -49,6 +50,7 @@ from minikeras.losses.regression import (
 )
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -80,6 +82,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
