@@ -111,6 +111,7 @@ class Hashing(CategoryLayer):
         self.salt = parse_salt(salt, self)
 
     def forward(self, ctx: Any, inputs: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        inputs = as_values(inputs)
         if self.output_mode == "one_hot" and inputs.ndim and inputs.shape[-1] == 1:
             inputs = inputs[..., 0]
         bins = self.num_bins
@@ -190,6 +191,7 @@ class HashedCrossing(CategoryLayer):
         return [Tensor(as_values(value)) for value in inputs]
 
     def forward(self, ctx: Any, *inputs: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        inputs = tuple(as_values(value) for value in inputs)
         shape = inputs[0].shape
         if len(shape) > 2 or (len(shape) == 2 and shape[-1] != 1):
             raise ValueError(

@@ -354,6 +354,8 @@ class IndexLookup(CategoryLayer):
     def _keys(self, inputs: np.ndarray) -> np.ndarray:
         if self.invert or self.vocabulary_dtype != "string":
             return inputs.astype(np.int64, copy=False)
+        # In a graph, batches come as they are in the data.
+        inputs = as_values(inputs, getattr(self, "encoding", "utf-8"))
         if inputs.dtype.kind != "O":
             raise ValueError(
                 f"Layer {self.name!r} looks strings up. Received numbers of dtype {inputs.dtype}."

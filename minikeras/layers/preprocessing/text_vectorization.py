@@ -228,6 +228,8 @@ class TextVectorization(CategoryLayer):
     # Words to numbers
 
     def forward(self, ctx: Any, inputs: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        # In a graph, batches come as they are in the data.
+        inputs = as_values(inputs, self._encoding)
         lookup = self._lookup_layer
         if self._split is None:
             texts = np.array([*self._tokens(inputs), None], object)[:-1].reshape(inputs.shape)
