@@ -130,3 +130,37 @@ def compare(theirs, ours, inputs, options=None, *, gradients=True, tolerance=1e-
                 scale = max(1.0, float(np.abs(b).max()))
                 np.testing.assert_allclose(a, b, rtol=tolerance * 10, atol=tolerance * 10 * scale)
     return found
+
+
+def compare_training(build, x, y, *, loss="mse", optimizer="adam", tolerance=1e-4):
+    """Three steps of training from equal weights: losses, weights and predictions agree.
+
+    Adam divides by the size of the gradient, so rounding in a small gradient shows in the weights
+    at the scale of the learning rate, 1e-3; hence the wider tolerance.
+    """
+    theirs, ours = build(keras), build(minikeras)
+    same_weights_of_models(theirs, ours)
+    histories = []
+    for model in (theirs, ours):
+        model.compile(optimizer=optimizer, loss=loss)
+        history = model.fit(x, y, batch_size=len(y), epochs=3, shuffle=False, verbose=0)
+        histories.append(history.history["loss"])
+    np.testing.assert_allclose(histories[1], histories[0], rtol=tolerance, atol=tolerance)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        np.asarray(ours.predict(x, verbose=0)),
+        np.asarray(theirs.predict(x, verbose=0)),
+        rtol=tolerance,
+        atol=tolerance,
+    )
+
+
+def same_weights_of_models(theirs, ours, seed=0):
+    """Give both models the same random weights."""
+    assert [tuple(w.shape) for w in theirs.weights] == [tuple(w.shape) for w in ours.weights]
+    assert [w.name for w in theirs.weights] == [w.name for w in ours.weights]
+    rng = np.random.default_rng(seed)
+    values = [rng.normal(size=w.shape).astype("float32") * 0.3 for w in theirs.weights]
+    theirs.set_weights(values)
+    ours.set_weights(values)
