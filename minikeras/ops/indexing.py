@@ -124,8 +124,8 @@ def get_item(x: Any, key: Any) -> Any:
     Example:
 
     >>> import minikeras
-    >>> minikeras.ops.get_item([1, 2, 3], slice(0, 2)).tolist()
-    [1, 2]
+    >>> minikeras.ops.get_item([1, 2, 3], (Ellipsis, -1)).tolist()
+    3
     """
     key = tuple(_clean_key(one) for one in key) if isinstance(key, tuple) else (_clean_key(key),)
     return GetItem()(x, key)

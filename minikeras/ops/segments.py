@@ -18,7 +18,7 @@ class _Segment(Kernel):
 
     num_segments: Any = None
     sorted: bool = False
-    ufunc: Any = None
+    ufunc = np.add
 
     def start(self, dtype: np.dtype) -> Any:
         """What an empty segment gives."""
