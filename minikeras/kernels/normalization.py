@@ -13,6 +13,8 @@ import numpy as np
 
 # Values a block; see the optimizers, which choose alike.
 _BLOCK = 16384
+# The same for normalization of rows, which does more calls a block: larger ones pay.
+_ROW_BLOCK = 1 << 18
 # Below this many rows one product sums exactly enough in float32.
 _ROWS = 4096
 
@@ -32,9 +34,9 @@ def column_sums(x: Array) -> Array:
     return total.astype(x.dtype)
 
 
-def _blocks(x: Array) -> tuple[int, Iterator[slice]]:
+def _blocks(x: Array, most: int = _BLOCK) -> tuple[int, Iterator[slice]]:
     rows, columns = x.shape
-    size = min(rows, max(1, _BLOCK // max(1, columns)))
+    size = min(rows, max(1, most // max(1, columns)))
     return size, (slice(start, start + size) for start in range(0, rows, max(1, size)))
 
 
@@ -141,38 +143,79 @@ def batch_norm_backward(
     return combine_columns(dy, x, a, b, c.astype(x.dtype)), dscale, doffset
 
 
-def normalize_rows(x: Array, epsilon: float, center: bool = True) -> tuple[Array, Array]:
-    """`(x - mean) / sqrt(variance + epsilon)` of each row, and the factors, as a column.
+def normalize_rows(
+    x: Array,
+    epsilon: float,
+    center: bool = True,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+) -> tuple[Array, Array, Array]:
+    """`(x - mean) / sqrt(variance + epsilon)` of each row, times `gamma`, plus `beta`.
 
     Without `center` the root mean square takes the place of the deviation.
+
+    Returns:
+        The result, the normalized rows, and `1 / sqrt(variance + epsilon)` as a column.
     """
-    columns = max(1, x.shape[1])
-    weights = np.full(x.shape[1], 1 / columns, x.dtype)
-    if center:
-        normal = x - (x @ weights)[:, None]
-        inverse = np.vecdot(normal, normal)[:, None]
-    else:
-        normal = x
-        inverse = np.vecdot(x, x)[:, None]
-    inverse /= columns
-    inverse += x.dtype.type(epsilon)
-    np.sqrt(inverse, inverse)
-    np.divide(x.dtype.type(1), inverse, inverse)
-    normal = np.multiply(normal, inverse, normal if center else None)
-    return normal, inverse
+    rows, columns = x.shape
+    _, blocks = _blocks(x, _ROW_BLOCK)
+    weights = np.full(columns, 1 / max(1, columns), x.dtype)
+    normal, inverse = np.empty_like(x), np.empty((rows, 1), x.dtype)
+    y = normal if gamma is None and beta is None else np.empty_like(x)
+    for block in blocks:
+        part, out, factor = x[block], normal[block], inverse[block]
+        if center:
+            part = np.subtract(part, (part @ weights)[:, None], out)
+        np.vecdot(part, part, out=factor[:, 0])
+        factor /= max(1, columns)
+        factor += x.dtype.type(epsilon)
+        np.sqrt(factor, factor)
+        np.divide(x.dtype.type(1), factor, factor)
+        np.multiply(part, factor, out)
+        if gamma is not None:
+            out = np.multiply(out, gamma, y[block])
+        if beta is not None:
+            np.add(out, beta, y[block])
+    return y, normal, inverse
 
 
-def normalize_rows_backward(g: Array, normal: Array, inverse: Array, center: bool = True) -> Array:
-    """The gradient of `x`, from `g`, that of the normalized rows, which is not kept."""
-    columns = max(1, g.shape[1])
-    products = np.vecdot(g, normal)[:, None]
-    products /= columns
-    dx = normal * products
-    np.subtract(g, dx, dx)
-    if center:
-        dx -= (g @ np.full(g.shape[1], 1 / columns, g.dtype))[:, None]
-    dx *= inverse
-    return dx
+def normalize_rows_backward(
+    dy: Array,
+    normal: Array,
+    inverse: Array,
+    center: bool = True,
+    gamma: Array | None = None,
+    needs_dx: bool = True,
+) -> tuple[Array | None, Array, Array]:
+    """Gradients through `normalize_rows`.
+
+    Returns:
+        The gradients of `x`, of `gamma` and of `beta`.
+    """
+    rows, columns = dy.shape
+    size, blocks = _blocks(dy, _ROW_BLOCK)
+    weights, ones = np.full(columns, 1 / max(1, columns), dy.dtype), np.ones(size, dy.dtype)
+    scratch = np.empty((size, columns), dy.dtype)
+    dx = np.empty_like(normal) if needs_dx else None
+    dgamma, dbeta = np.zeros(columns, np.float64), np.zeros(columns, np.float64)
+    for block in blocks:
+        g, unit = dy[block], normal[block]
+        n = len(g)
+        dgamma += ones[:n] @ np.multiply(g, unit, scratch[:n])
+        dbeta += ones[:n] @ g
+        if dx is None:
+            continue
+        if gamma is not None:
+            g = np.multiply(g, gamma, scratch[:n])
+        out = dx[block]
+        products = np.vecdot(g, unit)[:, None]
+        products /= max(1, columns)
+        np.multiply(unit, products, out)
+        np.subtract(g, out, out)
+        if center:
+            out -= (g @ weights)[:, None]
+        out *= inverse[block]
+    return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def last(x: Array, axes: tuple[int, ...]) -> Array:

@@ -15,11 +15,13 @@ from minikeras.engine.rng import SeedGenerator
 def keep_mask(generator: Any, shape: tuple, rate: float) -> np.ndarray:
     """A boolean array that is False with probability `rate` (rounded to 1 / 65,536).
 
-    Sixteen bits a value: a third of the time that uniform floats take.
+    Eight or sixteen random bits a value: a fraction of the time that uniform floats take.
     """
     size = math.prod(shape)
-    bits = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-    return (bits >= round(rate * 65536)).reshape(shape)
+    kind, levels = (np.uint8, 256) if (rate * 256).is_integer() else (np.uint16, 65536)
+    words = -(-size * np.dtype(kind).itemsize // 8)
+    bits = generator.bit_generator.random_raw(words).view(kind)[:size]
+    return (bits >= round(rate * levels)).reshape(shape)
 
 
 class _Noise(Layer):
@@ -119,7 +121,7 @@ class Dropout(_Noise):
         if self.rate >= 1:
             ctx.factor = np.zeros(shape, x.dtype)
         else:
-            kept = keep_mask(generator, shape, self.rate)
+            kept = keep_mask(generator, shape, float(self.rate))
             ctx.factor = np.multiply(kept, x.dtype.type(1 / (1 - self.rate)), dtype=x.dtype)
         return x * ctx.factor
 
@@ -231,7 +233,7 @@ class AlphaDropout(_Noise):
         _below_one(self)
         low = -1.6732632423543772 * 1.0507009873554805
         a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
-        kept = keep_mask(generator, self._noise_shape(x.shape), self.rate).astype(x.dtype)
+        kept = keep_mask(generator, self._noise_shape(x.shape), float(self.rate)).astype(x.dtype)
         ctx.factor = kept * x.dtype.type(a)
         # a * (x * kept + low * (1 - kept)) - a * low * rate
         offset = kept * x.dtype.type(-a * low)

@@ -369,6 +369,10 @@ def _as(variable: Any, dtype: Any) -> Any:
     return variable.array.astype(dtype, copy=False)
 
 
+def _flat(variable: Any, dtype: Any) -> Any:
+    return None if variable is None else _as(variable, dtype).reshape(-1)
+
+
 def _masked_moments(x: Any, weights: Any) -> tuple:
     count = weights.sum(0) + x.dtype.type(settings.epsilon())
     mean = np.einsum("ij,ij->j", x, weights) / count
@@ -475,16 +479,14 @@ class LayerNormalization(_Affine):
         axes = tuple(sorted(axis % x.ndim for axis in self.axis))
         moved = kernels.last(_wide(x), axes)
         rows = moved.reshape(-1, int(np.prod(moved.shape[x.ndim - len(axes) :], dtype=int)))
-        normal, inverse = kernels.normalize_rows(rows, self.epsilon)
+        gamma, beta = _flat(self.gamma, rows.dtype), _flat(self.beta, rows.dtype)
         deviation = None
         if self.rms_scaling:
-            deviation, normal = normal, rows * inverse
-        y = normal
-        if self.gamma is not None:
-            y = normal * _as(self.gamma, rows.dtype).reshape(-1)
-        if self.beta is not None:
-            beta = _as(self.beta, rows.dtype).reshape(-1)
-            y = np.add(y, beta, out=None if y is normal else y)
+            _, deviation, inverse = kernels.normalize_rows(rows, self.epsilon)
+            normal = rows * inverse
+            y = normal * gamma
+        else:
+            y, normal, inverse = kernels.normalize_rows(rows, self.epsilon, gamma=gamma, beta=beta)
         if ctx.recording:
             ctx.save(normal, inverse, deviation)
             ctx.axes, ctx.source = axes, x.dtype
@@ -495,21 +497,23 @@ class LayerNormalization(_Affine):
         normal, inverse, deviation = ctx.saved
         moved = kernels.last(dy.astype(normal.dtype, copy=False), ctx.axes)
         g = moved.reshape(normal.shape)
-        if self.beta is not None and self.beta.trainable:
-            ctx.add_grad(self.beta, kernels.column_sums(g).reshape(self.beta.shape))
+        gamma = _flat(self.gamma, normal.dtype)
+        needs_dx = ctx.needs[0] and ctx.source.kind == "f"
+        dx, dgamma, dbeta = kernels.normalize_rows_backward(
+            g, normal, inverse, gamma=gamma, needs_dx=needs_dx and deviation is None
+        )
+        if self.beta is not None:
+            ctx.add_grad(self.beta, dbeta.reshape(self.beta.shape))
         if self.gamma is not None:
-            if self.gamma.trainable:
-                dgamma = kernels.column_sums(g * normal).reshape(self.gamma.shape)
-                ctx.add_grad(self.gamma, dgamma)
-            g = g * _as(self.gamma, normal.dtype).reshape(-1)
-        if not ctx.needs[0] or ctx.source.kind != "f":
+            ctx.add_grad(self.gamma, dgamma.reshape(self.gamma.shape))
+        if not needs_dx:
             return None
-        if deviation is None:
-            dx = kernels.normalize_rows_backward(g, normal, inverse)
-        else:
-            # y = x / sqrt(variance + epsilon): the mean enters through the variance only.
+        if deviation is not None:
+            # y = x / sqrt(variance + epsilon) * gamma: the mean enters through the variance only.
+            g = g * gamma
             products = np.vecdot(g, normal)[:, None] / g.shape[1]
             dx = (g - deviation * products) * inverse
+        assert dx is not None
         return kernels.back(dx.reshape(moved.shape), ctx.axes).astype(ctx.source, copy=False)
 
     def get_config(self) -> dict:
@@ -606,7 +610,7 @@ class GroupNormalization(_Affine):
     def forward(self, ctx: Any, x: Any) -> Any:
         moved = self._channels_first(_wide(x))
         rows = moved.reshape(x.shape[0] * self.groups, -1) if moved.size else moved.reshape(0, 1)
-        normal, inverse = kernels.normalize_rows(rows, self.epsilon)
+        _, normal, inverse = kernels.normalize_rows(rows, self.epsilon)
         normal = normal.reshape(moved.shape)
         shape = (-1,) + (1,) * (x.ndim - 2)
         y = normal
@@ -633,7 +637,8 @@ class GroupNormalization(_Affine):
         if not ctx.needs[0] or ctx.source.kind != "f":
             return None
         rows = (inverse.shape[0], -1) if g.size else (0, 1)
-        dx = kernels.normalize_rows_backward(g.reshape(rows), normal.reshape(rows), inverse)
+        dx, _, _ = kernels.normalize_rows_backward(g.reshape(rows), normal.reshape(rows), inverse)
+        assert dx is not None
         dx = np.moveaxis(dx.reshape(g.shape), 1, self.axis)
         return np.ascontiguousarray(dx).astype(ctx.source, copy=False)
 
@@ -690,8 +695,9 @@ class RMSNormalization(_Affine):
         axes = tuple(sorted(axis % x.ndim for axis in self.axis))
         moved = kernels.last(_wide(x), axes)
         rows = moved.reshape(-1, self.scale.array.size)
-        normal, inverse = kernels.normalize_rows(rows, self.epsilon, center=False)
-        y = normal * _as(self.scale, rows.dtype).reshape(-1)
+        y, normal, inverse = kernels.normalize_rows(
+            rows, self.epsilon, center=False, gamma=_flat(self.scale, rows.dtype)
+        )
         if ctx.recording:
             ctx.save(normal, inverse)
             ctx.axes, ctx.source = axes, x.dtype
@@ -702,12 +708,14 @@ class RMSNormalization(_Affine):
         normal, inverse = ctx.saved
         moved = kernels.last(dy.astype(normal.dtype, copy=False), ctx.axes)
         g = moved.reshape(normal.shape)
-        if self.scale.trainable:
-            ctx.add_grad(self.scale, kernels.column_sums(g * normal).reshape(self.scale.shape))
-        if not ctx.needs[0] or ctx.source.kind != "f":
+        needs_dx = ctx.needs[0] and ctx.source.kind == "f"
+        dx, dscale, _ = kernels.normalize_rows_backward(
+            g, normal, inverse, False, _flat(self.scale, normal.dtype), needs_dx
+        )
+        ctx.add_grad(self.scale, dscale.reshape(self.scale.shape))
+        if not needs_dx:
             return None
-        g = g * _as(self.scale, normal.dtype).reshape(-1)
-        dx = kernels.normalize_rows_backward(g, normal, inverse, center=False)
+        assert dx is not None
         return kernels.back(dx.reshape(moved.shape), ctx.axes).astype(ctx.source, copy=False)
 
     def get_config(self) -> dict:
