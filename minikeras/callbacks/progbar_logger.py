@@ -29,6 +29,11 @@ class ProgbarLogger(Callback):
     def set_params(self, params: dict) -> None:
         self.params = params
         verbose = params.get("verbose", 1)
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(
+                "Argument `verbose` must be 'auto', 0 (silent), 1 (progress bar) or 2 (one line an"
+                f" epoch). Received: verbose={verbose!r}"
+            )
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self.epochs = params.get("epochs", 1)
         self.target = params.get("steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -122,9 +123,12 @@ def _numeric(name: str, t: Array) -> Array:
 
 def _check_broadcast(name: str, t: Array, p: Array) -> None:
     try:
-        np.broadcast_shapes(t.shape, p.shape)
+        shape = np.broadcast_shapes(t.shape, p.shape)
     except ValueError:
         raise ValueError(_mismatch(name, t, p)) from None
+    # Every target against every prediction is never meant.
+    if math.prod(shape) > max(t.size, p.size):
+        raise ValueError(_mismatch(name, t, p))
 
 
 def _check_equal(name: str, t: Array, p: Array) -> None:
@@ -151,9 +155,17 @@ def class_numbers(name: str, labels: Array, classes: int) -> Array:
     """Labels as integers from 0 to `classes - 1`.
 
     Raises:
-        ValueError: for a label out of range; it is named.
+        ValueError: for a label that is out of range or not whole; it is named.
     """
-    whole = _numeric(name, labels).astype(np.intp, copy=False)
+    if _numeric(name, labels).dtype.kind == "f":
+        wrong = labels[labels != np.floor(labels)]
+        if wrong.size:
+            raise ValueError(
+                f"{name}: labels must be whole numbers. Received a label value of {wrong.flat[0]} in"
+                f" `y_true` of dtype {labels.dtype}. For targets that are no classes use a loss such"
+                " as 'mse'; remove rows whose label is missing (NaN)."
+            )
+    whole = labels.astype(np.intp, copy=False)
     # Seen as unsigned, negative numbers are too large.
     if whole.size and whole.view(np.uintp).max() >= classes:
         wrong = whole[(whole < 0) | (whole >= classes)].flat[0]

@@ -271,7 +271,13 @@ class Stepper:
         total = 0.0
         for term in run.losses:
             total += float(np.sum(term.array if isinstance(term, Tensor) else term))
-        for variable in self.model._regularized_variables():
+        regularized = self.model._regularized_variables()
+        if not self.terms and not run.losses and not regularized:
+            raise ValueError(
+                "No loss to compute. Provide a `loss` argument in `compile()`, or let a layer call"
+                " `add_loss()`."
+            )
+        for variable in regularized:
             value, gradient = penalty(variable, sink is not None)
             total += value
             if sink is not None:
