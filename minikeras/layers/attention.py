@@ -97,7 +97,7 @@ class Attention(Layer):
         pairs = ops.expand_dims(query, axis=-2) + ops.expand_dims(key, axis=-3)
         if self.scale is not None:
             pairs = pairs * self.scale
-        return self.concat_score_weight * ops.sum(ops.tanh(pairs), axis=-1)
+        return self.concat_score_weight * ops.sum(ops.tanh(pairs), axis=-1)  # type: ignore[attr-defined]
 
     def _apply_scores(
         self, scores: Any, value: Any, scores_mask: Any = None, training: Any = False
@@ -121,7 +121,8 @@ class Attention(Layer):
         v_mask = None if v_mask is None else np.asarray(plain(v_mask), dtype=bool)
         if not use_causal_mask:
             return v_mask
-        causal = np.tri(*scores.shape[-2:], dtype=bool)[None]
+        target, source = scores.shape[-2:]
+        causal = np.tri(target, source, dtype=bool)[None]
         return causal if v_mask is None else v_mask[..., None, :] & causal
 
     def call(
@@ -243,7 +244,8 @@ class AdditiveAttention(Attention):
     def _calculate_scores(self, query: Any, key: Any) -> Any:
         from minikeras import ops
 
-        pairs = ops.tanh(ops.expand_dims(query, axis=-2) + ops.expand_dims(key, axis=-3))
+        pairs = ops.expand_dims(query, axis=-2) + ops.expand_dims(key, axis=-3)
+        pairs = ops.tanh(pairs)  # type: ignore[attr-defined]
         return ops.sum(pairs if self.scale is None else self.scale * pairs, axis=-1)
 
     def get_config(self) -> dict:

@@ -102,8 +102,8 @@ class MultiHeadAttention(HeadsAttention):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        for name, given in (("num_heads", num_heads), ("key_dim", key_dim)):
-            check_positive(name, given, "MultiHeadAttention")
+        check_positive("num_heads", num_heads, "MultiHeadAttention")
+        check_positive("key_dim", key_dim, "MultiHeadAttention")
         for name, given in (("value_dim", value_dim), ("sliding_window", sliding_window)):
             if given is not None:
                 check_positive(name, given, "MultiHeadAttention")

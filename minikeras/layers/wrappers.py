@@ -125,7 +125,7 @@ class TimeDistributed(Wrapper):
         step = self.layer.compute_output_shape(self._step_shape(input_shape))
         return (step[0], input_shape[1], *step[1:])
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(self._step_shape(input_shape))
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -303,7 +303,8 @@ class Bidirectional(Layer):
             half = len(initial_state) // 2
             forward_state = list(initial_state[:half])
             backward_state = list(initial_state[half:])
-        outputs, states = [], []
+        outputs: list[Any] = []
+        states: list[Any] = []
         for layer, own in (
             (self.forward_layer, forward_state),
             (self.backward_layer, backward_state),
@@ -387,7 +388,7 @@ _COMMON = ("go_backwards", "stateful", "return_sequences", "return_state")
 def _twin(layer: Any, **changes: Any) -> Any:
     """A new layer with the configuration of `layer`, but for `changes`."""
     # The layer at hand vouches for the classes and functions that it is made of.
-    known = {}
+    known: dict[str, Any] = {}
     for one in layer._flatten_layers():
         for value in (one, *vars(one).values()):
             if hasattr(value, "get_config") and not inspect.isclass(value):
