@@ -48,6 +48,7 @@ _NAMES = {
     "DTypePolicy": "dtype_policies",
     "FloatDTypePolicy": "dtype_policies",
     "Function": "models",
+    "GradientTape": "gradient_tape",
     "Initializer": "initializers",
     "Input": "layers",
     "InputSpec": "layers",
