@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import threading
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator
@@ -174,6 +175,12 @@ class Registry:
         if found is None:
             found = self._folded.get(name.lower())
         return found
+
+    def function(self, name: str) -> Any:
+        """The public function of that name in the registry's own module, or None."""
+        self._load()
+        found = getattr(sys.modules[self.package], name, None)
+        return found if inspect.isfunction(found) and not name.startswith("_") else None
 
     def lookup(self, name: str, argument: str | None = None) -> Any:
         """The class or function called `name`; the user's own objects come first.

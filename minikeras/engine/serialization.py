@@ -317,7 +317,8 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
                 return found
             fallback = fallback or found
     if fallback is not None:
-        return fallback
+        # An operation's class has the name of its function, in another case.
+        return registry.operations.function(name) or fallback
     if home is not None:
         raise ValueError(home.unknown(name))
     raise ValueError(
