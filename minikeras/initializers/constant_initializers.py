@@ -104,7 +104,8 @@ class Identity(Initializer):
         return Tensor(np.asarray(self.gain, dtype) * np.eye(*shape, dtype=dtype))
 
     def get_config(self) -> dict:
-        return {"gain": self.gain}
+        # Keras leaves it out, and so loses it.
+        return {} if self.gain == 1.0 else {"gain": self.gain}
 
 
 @registry.initializers.register("STFT", "stft", "STFTInitializer")
