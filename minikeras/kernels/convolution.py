@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from .parallel import over_batch
 from .windows import TILE_BYTES, Sizes, Windows, tiles, valid_range
 
 Epilogue = Callable[[np.ndarray], object]
@@ -24,12 +25,6 @@ Epilogue = Callable[[np.ndarray], object]
 # Copying runs of consecutive elements shorter than this, one window at a time, is slower than
 # copying whole rows of outputs, one window position at a time.
 SHORT_RUN = 16
-
-# A tile of the depthwise kernels: input, output and product of one pass fit the inner caches.
-DEPTHWISE_TILE = 1 << 18
-
-# Gradients that `unpool` spreads at a time.
-UNPOOL_TILE = 1 << 20
 
 
 def convolve(
@@ -63,6 +58,27 @@ def convolve(
     """
     if out is None:
         out = np.empty((x.shape[0], *outputs, kernel.shape[-1]), np.result_type(x, kernel))
+
+    def part(batch: slice) -> None:
+        _convolve(
+            x[batch], kernel, strides, before, outputs, dilation, groups, out[batch], epilogue
+        )
+
+    over_batch(part, len(x), math.prod(out.shape))
+    return out
+
+
+def _convolve(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    strides: Sizes,
+    before: Sizes,
+    outputs: Sizes,
+    dilation: Sizes,
+    groups: int,
+    out: np.ndarray,
+    epilogue: Epilogue | None,
+) -> None:
     flat = out.reshape(-1, kernel.shape[-1])
     for ins, outs in group_slices(kernel, groups):
         part = kernel[..., outs]
@@ -76,7 +92,6 @@ def convolve(
                 epilogue(target[i:j])
     if epilogue is not None and groups > 1:
         epilogue(flat)
-    return out
 
 
 def kernel_gradient(
@@ -107,10 +122,39 @@ def kernel_gradient(
     Returns:
         Array of shape ``kernel_shape``.
     """
-    filters = kernel_shape[-1]
     if out is None:
         out = np.empty(kernel_shape, np.result_type(x, dy))
         accumulate = False
+    sums: dict[int, np.ndarray] = {}
+
+    def part(batch: slice) -> None:
+        first = batch.start == 0
+        target = out if first else np.empty_like(out)
+        _kernel_gradient(
+            x[batch], dy[batch], kernel_shape, strides, before, dilation, groups, target,
+            accumulate and first,
+        )  # fmt: skip
+        if not first:
+            sums[batch.start] = target
+
+    over_batch(part, len(x), math.prod(dy.shape))
+    for start in sorted(sums):
+        out += sums[start]
+    return out
+
+
+def _kernel_gradient(
+    x: np.ndarray,
+    dy: np.ndarray,
+    kernel_shape: Sizes,
+    strides: Sizes,
+    before: Sizes,
+    dilation: Sizes,
+    groups: int,
+    out: np.ndarray,
+    accumulate: bool,
+) -> None:
+    filters = kernel_shape[-1]
     rows = as_rows(dy)
     flat = out.reshape(-1, filters)
     for ins, outs in group_slices(out, groups):
@@ -127,7 +171,6 @@ def kernel_gradient(
                 started = True
         if not started:
             target[...] = 0
-    return out
 
 
 def input_gradient(
@@ -164,161 +207,20 @@ def input_gradient(
     channels = kernel.shape[-2] * groups
     if out is None:
         out = np.empty((dy.shape[0], *input_shape, channels), np.result_type(dy, kernel))
-    for ins, outs in group_slices(kernel, groups):
-        part, block = kernel[..., outs], out[..., ins]
-        if len(input_shape) == 1:
-            # A leading dimension of one to scatter along.
-            _scatter_gather(
-                dy[:, None, :, outs], part[None], block[:, None],
-                (1, *strides), (0, *before), (1, *dilation),
-            )  # fmt: skip
-        else:
-            _scatter_gather(dy[..., outs], part, block, strides, before, dilation)
-    return out
 
+    def part(batch: slice) -> None:
+        for ins, outs in group_slices(kernel, groups):
+            part, block = kernel[..., outs], out[batch][..., ins]
+            if len(input_shape) == 1:
+                # A leading dimension of one to scatter along.
+                _scatter_gather(
+                    dy[batch][:, None, :, outs], part[None], block[:, None],
+                    (1, *strides), (0, *before), (1, *dilation),
+                )  # fmt: skip
+            else:
+                _scatter_gather(dy[batch][..., outs], part, block, strides, before, dilation)
 
-def depthwise(
-    x: np.ndarray,
-    kernel: np.ndarray,
-    strides: Sizes,
-    before: Sizes,
-    outputs: Sizes,
-    dilation: Sizes,
-    *,
-    out: np.ndarray | None = None,
-    epilogue: Epilogue | None = None,
-) -> np.ndarray:
-    """Convolve each channel with its own kernels, as a sum over taps of shifted views.
-
-    Args:
-        x: Input ``(batch, *spatial, channels)``.
-        kernel: ``(*kernel_size, channels, depth_multiplier)``.
-        strides: As in `convolve`, as are ``before``, ``outputs``, ``dilation``, ``out`` and
-            ``epilogue``.
-        before: Padding in front.
-        outputs: Sizes of the output.
-        dilation: Distance between taps.
-        out: C-contiguous array to write to.
-        epilogue: Called with each finished block of rows.
-
-    Returns:
-        Array of shape ``(batch, *outputs, channels * depth_multiplier)``.
-    """
-    channels, multiplier = kernel.shape[-2:]
-    dtype = np.result_type(x, kernel)
-    if out is None:
-        out = np.empty((x.shape[0], *outputs, channels * multiplier), dtype)
-    if len(outputs) == 1:
-        depthwise(
-            x[:, None], kernel[None], (1, *strides), (0, *before), (1, *outputs), (1, *dilation),
-            out=out[:, None], epilogue=epilogue,
-        )  # fmt: skip
-        return out
-    split = out.reshape(*out.shape[:-1], channels, multiplier)
-    windows = Windows(x, kernel.shape[:-2], strides, dilation, before, outputs)
-    weights = [_row_weights(kernel[..., m], outputs[-1]) for m in range(multiplier)]
-    row_bytes = math.prod(outputs[1:]) * channels * multiplier * dtype.itemsize
-    for i, j, a, b in tiles(x.shape[0], outputs[0], row_bytes, DEPTHWISE_TILE):
-        source = windows.source(i, j, a, b)
-        product = np.empty((j - i, b - a, *outputs[1:], channels), dtype)
-        for m in range(multiplier):
-            total = split[i:j, a:b, ..., m]
-            # The innermost loop runs over a whole row of outputs where the memory allows.
-            work = total if multiplier == 1 else np.empty_like(product)
-            for n, tap in enumerate(np.ndindex(*kernel.shape[:-2])):
-                view = source[_tap_slices(tap, strides, dilation, (b - a, *outputs[1:]))]
-                if n == 0:
-                    np.multiply(view, weights[m][tap], out=work)
-                else:
-                    np.multiply(view, weights[m][tap], out=product)
-                    work += product
-            if work is not total:
-                total[...] = work
-        if epilogue is not None:
-            epilogue(out[i:j, a:b].reshape(-1, channels * multiplier))
-    return out
-
-
-def depthwise_kernel_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
-    kernel_shape: Sizes,
-    strides: Sizes,
-    before: Sizes,
-    dilation: Sizes,
-    *,
-    out: np.ndarray | None = None,
-    accumulate: bool = False,
-) -> np.ndarray:
-    """Gradient of `depthwise` with respect to its kernel; arguments as in `kernel_gradient`."""
-    channels, multiplier = kernel_shape[-2:]
-    outputs = dy.shape[1:-1]
-    dtype = np.result_type(x, dy)
-    if out is None:
-        out, accumulate = np.empty(kernel_shape, dtype), False
-    if not accumulate:
-        out[...] = 0
-    if len(outputs) == 1:
-        depthwise_kernel_gradient(
-            x[:, None], dy[:, None], (1, *kernel_shape), (1, *strides), (0, *before),
-            (1, *dilation), out=out[None], accumulate=True,
-        )  # fmt: skip
-        return out
-    split = dy.reshape(*dy.shape[:-1], channels, multiplier)
-    windows = Windows(x, kernel_shape[:-2], strides, dilation, before, outputs)
-    row_bytes = math.prod(outputs[1:]) * channels * multiplier * dtype.itemsize
-    for i, j, a, b in tiles(x.shape[0], outputs[0], row_bytes, DEPTHWISE_TILE):
-        source = windows.source(i, j, a, b)
-        product = np.empty((j - i, b - a, *outputs[1:], channels), dtype)
-        rows = product.reshape(-1, outputs[-1] * channels)
-        ones = np.ones(len(rows), dtype)
-        for m in range(multiplier):
-            part = np.ascontiguousarray(split[i:j, a:b, ..., m])
-            for tap in np.ndindex(*kernel_shape[:-2]):
-                view = source[_tap_slices(tap, strides, dilation, (b - a, *outputs[1:]))]
-                np.multiply(view, part, out=product)
-                out[tap][:, m] += (ones @ rows).reshape(-1, channels).sum(0)
-    return out
-
-
-def depthwise_input_gradient(
-    dy: np.ndarray,
-    kernel: np.ndarray,
-    input_shape: Sizes,
-    strides: Sizes,
-    before: Sizes,
-    dilation: Sizes,
-    *,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """Gradient of `depthwise` with respect to its input; arguments as in `input_gradient`."""
-    channels, multiplier = kernel.shape[-2:]
-    outputs = dy.shape[1:-1]
-    dtype = np.result_type(dy, kernel)
-    if out is None:
-        out = np.zeros((dy.shape[0], *input_shape, channels), dtype)
-    else:
-        out[...] = 0
-    if len(outputs) == 1:
-        depthwise_input_gradient(
-            dy[:, None], kernel[None], (1, *input_shape), (1, *strides), (0, *before),
-            (1, *dilation), out=out[:, None],
-        )  # fmt: skip
-        return out
-    split = dy.reshape(*dy.shape[:-1], channels, multiplier)
-    row_bytes = math.prod(outputs[1:]) * channels * multiplier * dtype.itemsize
-    for m in range(multiplier):
-        weights = _row_weights(kernel[..., m], outputs[-1])
-        for i, j, a, b in tiles(dy.shape[0], outputs[0], row_bytes, DEPTHWISE_TILE):
-            part = np.ascontiguousarray(split[i:j, a:b, ..., m])
-            product = np.empty_like(part)
-            for tap in np.ndindex(*kernel.shape[:-2]):
-                np.multiply(part, weights[tap], out=product)
-                reads, writes = _scatter_slices(
-                    tap, input_shape, outputs, strides, before, dilation, a, b
-                )
-                target = out[i:j][writes]
-                target += product[reads]
+    over_batch(part, len(dy), math.prod(out.shape))
     return out
 
 
@@ -360,17 +262,17 @@ def _patches(
         for i in range(0, len(rows), step):
             yield rows[i : i + step], i, min(i + step, len(rows))
         return
-    windows = Windows(*_with_trailing_one(x, kernel_size, strides, dilation, before, outputs))
+    windows = Windows(*with_trailing_one(x, kernel_size, strides, dilation, before, outputs))
     outputs = windows.outputs
     per_row = math.prod(outputs[1:])
     width = math.prod(kernel_size) * x.shape[-1]
-    fill = _PatchBuffer(windows)
+    fill = PatchBuffer(windows)
     for i, j, a, b in tiles(len(x), outputs[0], per_row * width * x.itemsize):
         first = (i * outputs[0] + a) * per_row
         yield fill(windows.tile(i, j, a, b)), first, first + (j - i) * (b - a) * per_row
 
 
-def _with_trailing_one(x: np.ndarray, *geometry: Sizes) -> tuple:
+def with_trailing_one(x: np.ndarray, *geometry: Sizes) -> tuple:
     """Sequences as images of width one: tiles then split long sequences as they split rows."""
     if x.ndim > 3:
         return (x, *geometry)
@@ -385,7 +287,7 @@ def _with_trailing_one(x: np.ndarray, *geometry: Sizes) -> tuple:
     )
 
 
-class _PatchBuffer:
+class PatchBuffer:
     """Copies views of patches into one buffer, as matrices of one row a patch."""
 
     def __init__(self, windows: Windows):
@@ -410,97 +312,6 @@ class _PatchBuffer:
         view = view.transpose(*range(rows, view.ndim), *range(rows))
         np.copyto(flat.reshape(view.shape), view)
         return flat.reshape(self.width, -1).T
-
-
-def convolve_max_pool(
-    x: np.ndarray,
-    kernel: np.ndarray,
-    strides: Sizes,
-    before: Sizes,
-    outputs: Sizes,
-    dilation: Sizes,
-    pool_size: Sizes,
-    *,
-    keep: bool = False,
-    epilogue: Epilogue | None = None,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Maxima of windows that do not overlap over a convolution, which is never stored.
-
-    The rows of each product are ordered by their place in the window, so that the maximum is one of
-    a few contiguous blocks. A bias and an increasing activation may as well come after the maximum:
-    that is what ``epilogue`` is for.
-
-    Args:
-        x: Input, as are ``kernel``, ``strides``, ``before`` and ``dilation`` those of `convolve`.
-        kernel: Kernel, without groups.
-        strides: Steps of the convolution.
-        before: Padding in front.
-        outputs: Sizes of the result; the convolution is computed where these windows read.
-        dilation: Distance between taps.
-        pool_size: Windows.
-        keep: Whether to tell where the maxima were.
-        epilogue: Called with each finished block of rows.
-
-    Returns:
-        The maxima ``(batch, *outputs, filters)`` and, if ``keep``, for each place in the window the
-        booleans of that shape that say whether the (first) maximum was there.
-    """
-    filters = kernel.shape[-1]
-    dtype = np.result_type(x, kernel)
-    y = np.empty((len(x), *outputs, filters), dtype)
-    places = math.prod(pool_size)
-    hits = np.empty((places, *y.shape), bool) if keep else None
-    inner = tuple(o * p for o, p in zip(outputs, pool_size))
-    windows = Windows(*_with_trailing_one(x, kernel.shape[:-2], strides, dilation, before, inner))
-    if len(outputs) == 1:
-        outputs, pool_size = (*outputs, 1), (*pool_size, 1)
-    weights = kernel.reshape(-1, filters)
-    fill = _PatchBuffer(windows)
-    rank = len(outputs)
-    # (images, rows, place in the row, columns, place in the column, ...) -> places first
-    order = (*range(2, 2 * rank + 1, 2), 0, *range(1, 2 * rank, 2))
-    row_bytes = places * math.prod(outputs[1:]) * (len(weights) + filters) * dtype.itemsize
-    product = None
-    for i, j, a, b in tiles(len(x), outputs[0], row_bytes):
-        view = windows.tile(i, j, a * pool_size[0], b * pool_size[0])
-        sizes = (b - a, *outputs[1:])
-        split = [n for pair in zip(sizes, pool_size) for n in pair]
-        view = view.reshape(j - i, *split, *view.shape[rank + 1 :])
-        patches = fill(view.transpose(*order, *range(2 * rank + 1, view.ndim)))
-        if product is None:
-            product = np.empty(len(patches) * filters, dtype)
-        z = product[: len(patches) * filters].reshape(len(patches), filters)
-        np.matmul(patches, weights, out=z)
-        z = z.reshape(places, -1, filters)
-        best = y[i:j, a:b].reshape(-1, filters)
-        if places == 1:
-            best[...] = z[0]
-        else:
-            np.maximum(z[0], z[1], out=best)
-        for block in z[2:]:
-            np.maximum(best, block, out=best)
-        if hits is not None:
-            free = np.ones(best.shape, bool)
-            for place, block in enumerate(z):
-                hit = hits[place, i:j, a:b].reshape(-1, filters)
-                np.equal(block, best, out=hit)
-                hit &= free
-                free ^= hit
-        if epilogue is not None:
-            epilogue(best)
-    return y, hits
-
-
-def unpool(dy: np.ndarray, hits: np.ndarray, pool_size: Sizes) -> np.ndarray:
-    """The gradient before the maximum of `convolve_max_pool`, where its windows read."""
-    sizes = tuple(o * p for o, p in zip(dy.shape[1:-1], pool_size))
-    dz = np.empty((len(dy), *sizes, dy.shape[-1]), dy.dtype)
-    image_bytes = math.prod(dz.shape[1:]) * dz.itemsize
-    for i, j, _, _ in tiles(len(dy), 1, image_bytes, UNPOOL_TILE):
-        for hit, place in zip(hits, np.ndindex(*pool_size)):
-            target = dz[(slice(i, j), *(slice(t, None, p) for t, p in zip(place, pool_size)))]
-            np.multiply(dy[i:j], hit[i:j], out=target)
-    return dz
 
 
 def _scatter_gather(
@@ -589,7 +400,7 @@ def _scatter_gather(
         rows = product.reshape(-1, j - i, b - a, *outputs[1:-1], steps * stride, channels)
         rows = rows[..., crop : crop + size, :]
         for n, tap in enumerate(offsets):
-            reads, writes = _scatter_slices(
+            reads, writes = scatter_slices(
                 tap, sizes[:-1], outputs[:-1], strides, before, dilation, a, b
             )
             target = out[i:j][writes]
@@ -599,7 +410,7 @@ def _scatter_gather(
                 target += rows[n][reads]
 
 
-def _scatter_slices(
+def scatter_slices(
     tap: Sizes,
     sizes: Sizes,
     outputs: Sizes,
@@ -624,20 +435,3 @@ def _scatter_slices(
         begin = low * s + offset
         writes.append(slice(begin, begin + (high - low - 1) * s + 1 if high > low else begin, s))
     return tuple(reads), tuple(writes)
-
-
-def _tap_slices(tap: Sizes, strides: Sizes, dilation: Sizes, outputs: Sizes) -> tuple[slice, ...]:
-    """Where one tap reads in a source that starts at the first window."""
-    return (
-        slice(None),
-        *(
-            slice(t * d, t * d + (o - 1) * s + 1, s)
-            for t, d, s, o in zip(tap, dilation, strides, outputs)
-        ),
-    )
-
-
-def _row_weights(kernel: np.ndarray, width: int) -> np.ndarray:
-    """Weights of each tap repeated along a row of outputs: ``(*kernel_size, width, channels)``."""
-    shape = (*kernel.shape[:-1], width, kernel.shape[-1])
-    return np.ascontiguousarray(np.broadcast_to(kernel[..., None, :], shape))

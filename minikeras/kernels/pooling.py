@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .parallel import over_batch
 from .windows import Sizes, Windows, tiles, valid_range
 
 # Input of one tile, so that the intermediate results of its dimensions stay in cache.
@@ -53,27 +54,31 @@ def max_pool_gradient(
     )
     dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)
     image = math.prod(sizes) * channels * x.itemsize
-    for i, j, _, _ in tiles(len(x), 1, image, POOL_TILE):
-        free = np.ones(y[i:j].shape, bool)
-        hit = np.empty_like(free)
-        product = None if apart else np.empty(free.shape, dy.dtype)
-        for tap in np.ndindex(*pool_size):
-            reads, writes = [slice(None)], [slice(None)]
-            for t, size, count, s, p in zip(tap, sizes, outputs, strides, before):
-                low, high = valid_range(size, count, s, t - p)
-                reads.append(slice(low, high))
-                begin = low * s + t - p
-                writes.append(slice(begin, begin + max((high - low - 1) * s + 1, 0), s))
-            source, target = tuple(reads), tuple(writes)
-            won, left = hit[source], free[source]
-            np.equal(x[i:j][target], y[i:j][source], out=won)
-            won &= left
-            left ^= won
-            if product is None:
-                np.multiply(dy[i:j][source], won, out=dx[i:j][target])
-            else:
-                view = dx[i:j][target]
-                view += np.multiply(dy[i:j][source], won, out=product[source])
+
+    def part(batch: slice) -> None:
+        for i, j, _, _ in tiles(batch.stop - batch.start, 1, image, POOL_TILE):
+            free = np.ones(y[batch][i:j].shape, bool)
+            hit = np.empty_like(free)
+            product = None if apart else np.empty(free.shape, dy.dtype)
+            for tap in np.ndindex(*pool_size):
+                reads, writes = [slice(None)], [slice(None)]
+                for t, size, count, s, p in zip(tap, sizes, outputs, strides, before):
+                    low, high = valid_range(size, count, s, t - p)
+                    reads.append(slice(low, high))
+                    begin = low * s + t - p
+                    writes.append(slice(begin, begin + max((high - low - 1) * s + 1, 0), s))
+                source, target = tuple(reads), tuple(writes)
+                won, left = hit[source], free[source]
+                np.equal(x[batch][i:j][target], y[batch][i:j][source], out=won)
+                won &= left
+                left ^= won
+                if product is None:
+                    np.multiply(dy[batch][i:j][source], won, out=dx[batch][i:j][target])
+                else:
+                    view = dx[batch][i:j][target]
+                    view += np.multiply(dy[batch][i:j][source], won, out=product[source])
+
+    over_batch(part, len(x), math.prod(x.shape))
     return dx
 
 
@@ -174,25 +179,29 @@ def _reduce(
 ) -> np.ndarray:
     """Combine the elements of each window, one dimension after the other."""
     y = np.empty((len(x), *outputs, x.shape[-1]), x.dtype)
-    windows = Windows(x, pool_size, strides, (1,) * len(outputs), before, outputs, fill)
     steps = [n for n, (k, s) in enumerate(zip(pool_size, strides), 1) if k > 1 or s > 1]
     row_bytes = strides[0] * math.prod(x.shape[2:]) * x.itemsize
-    for i, j, a, b in tiles(len(x), outputs[0], row_bytes, POOL_TILE):
-        part, done = windows.source(i, j, a, b), y[i:j, a:b]
-        if not steps:
-            done[...] = part
-        for axis in steps:
-            k, s = pool_size[axis - 1], strides[axis - 1]
-            count = done.shape[axis]
-            views = [_at(part, axis, t, t + (count - 1) * s + 1, s) for t in range(k)]
-            target = done if axis == steps[-1] else np.empty(views[0].shape, x.dtype)
-            if k == 1:
-                target[...] = views[0]
-            else:
-                combine(views[0], views[1], out=target)
-            for view in views[2:]:
-                combine(target, view, out=target)
-            part = target
+
+    def part(batch: slice) -> None:
+        windows = Windows(x[batch], pool_size, strides, (1,) * len(outputs), before, outputs, fill)
+        for i, j, a, b in tiles(batch.stop - batch.start, outputs[0], row_bytes, POOL_TILE):
+            part, done = windows.source(i, j, a, b), y[batch][i:j, a:b]
+            if not steps:
+                done[...] = part
+            for axis in steps:
+                k, s = pool_size[axis - 1], strides[axis - 1]
+                count = done.shape[axis]
+                views = [_at(part, axis, t, t + (count - 1) * s + 1, s) for t in range(k)]
+                target = done if axis == steps[-1] else np.empty(views[0].shape, x.dtype)
+                if k == 1:
+                    target[...] = views[0]
+                else:
+                    combine(views[0], views[1], out=target)
+                for view in views[2:]:
+                    combine(target, view, out=target)
+                part = target
+
+    over_batch(part, len(x), math.prod(x.shape))
     return y
 
 

@@ -15,7 +15,8 @@ from minikeras.engine.context import Context
 from minikeras.engine.operation import Operation
 from minikeras.kernels import activation as activations
 from minikeras.kernels import windows
-from minikeras.kernels.convolution import bias_gradient, convolve_max_pool, unpool
+from minikeras.kernels.convolution import bias_gradient
+from minikeras.kernels.convolution_pooling import convolve_max_pool, unpool
 from minikeras.layers.convolution_base import epilogue_of
 from minikeras.ops.convolutional import CONVOLUTION, from_last, to_last
 

@@ -16,6 +16,7 @@ import numpy as np
 from minikeras.config import standardize_data_format
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels import convolution as kernels
+from minikeras.kernels import depthwise as depthwise_kernels
 from minikeras.kernels import windows
 from minikeras.ops.base import Kernel, static
 
@@ -228,7 +229,7 @@ class Form:
         """The output; `epilogue` is applied to blocks of its rows, in place."""
         if at.groups > 1 and kernel.shape[-2] == 1:
             as_depthwise = kernel.reshape(*kernel.shape[:-2], at.groups, -1)
-            return kernels.depthwise(x, as_depthwise, *at[:4], epilogue=epilogue)
+            return depthwise_kernels.depthwise(x, as_depthwise, *at[:4], epilogue=epilogue)
         return kernels.convolve(x, kernel, *at, epilogue=epilogue)
 
     def kernel_gradient(
@@ -270,7 +271,7 @@ class Depthwise(Form):
     def forward(
         self, x: np.ndarray, kernel: np.ndarray, at: Where, epilogue: Epilogue | None = None
     ) -> np.ndarray:
-        return kernels.depthwise(x, kernel, *at[:4], epilogue=epilogue)
+        return depthwise_kernels.depthwise(x, kernel, *at[:4], epilogue=epilogue)
 
     def kernel_gradient(
         self,
@@ -280,14 +281,14 @@ class Depthwise(Form):
         at: Where,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        return kernels.depthwise_kernel_gradient(
+        return depthwise_kernels.depthwise_kernel_gradient(
             x, dy, kernel_shape, at.strides, at.before, at.dilation, out=out
         )
 
     def input_gradient(
         self, dy: np.ndarray, kernel: np.ndarray, sizes: Shape, at: Where
     ) -> np.ndarray:
-        return kernels.depthwise_input_gradient(
+        return depthwise_kernels.depthwise_input_gradient(
             dy, kernel, sizes, at.strides, at.before, at.dilation
         )
 

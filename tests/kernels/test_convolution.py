@@ -5,7 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from minikeras.kernels import convolution, pooling, windows
+from minikeras.kernels import (
+    convolution,
+    convolution_pooling,
+    depthwise,
+    parallel,
+    pooling,
+    windows,
+)
 
 CASES = [
     # spatial, kernel_size, strides, dilation, channels, filters, groups
@@ -96,7 +103,7 @@ def test_depthwise_convolution_is_a_convolution_per_channel(
     case, padding, multiplier, tile, monkeypatch
 ):
     spatial, kernel_size, strides, dilation, channels, _, _ = case
-    monkeypatch.setattr(convolution, "DEPTHWISE_TILE", tile)
+    monkeypatch.setattr(depthwise, "DEPTHWISE_TILE", tile)
     rng = np.random.default_rng(0)
     x = draw(rng, 2, *spatial, channels)
     kernel = draw(rng, *kernel_size, channels, multiplier)
@@ -109,15 +116,15 @@ def test_depthwise_convolution_is_a_convolution_per_channel(
 
     where = (strides, before)
     np.testing.assert_allclose(
-        convolution.depthwise(x, kernel, *where, outputs, dilation), y, atol=1e-12
+        depthwise.depthwise(x, kernel, *where, outputs, dilation), y, atol=1e-12
     )
     np.testing.assert_allclose(
-        convolution.depthwise_kernel_gradient(x, dy, kernel.shape, *where, dilation),
+        depthwise.depthwise_kernel_gradient(x, dy, kernel.shape, *where, dilation),
         dkernel.reshape(kernel.shape),
         atol=1e-12,
     )
     np.testing.assert_allclose(
-        convolution.depthwise_input_gradient(dy, kernel, spatial, *where, dilation),
+        depthwise.depthwise_input_gradient(dy, kernel, spatial, *where, dilation),
         dx,
         atol=1e-12,
     )
@@ -142,12 +149,12 @@ def test_destinations_epilogue_and_float32():
     np.testing.assert_allclose(dkernel, once + 1, rtol=1e-6)
     dx = np.empty_like(x)
     assert convolution.input_gradient(y, kernel, (6, 6), (1, 1), (1, 1), (1, 1), out=dx) is dx
-    for depthwise in (
-        convolution.depthwise(x, kernel[..., :1], *args),
-        convolution.depthwise_kernel_gradient(x, x, (3, 3, 2, 1), (1, 1), (1, 1), (1, 1)),
-        convolution.depthwise_input_gradient(x, kernel[..., :1], (6, 6), (1, 1), (1, 1), (1, 1)),
+    for result in (
+        depthwise.depthwise(x, kernel[..., :1], *args),
+        depthwise.depthwise_kernel_gradient(x, x, (3, 3, 2, 1), (1, 1), (1, 1), (1, 1)),
+        depthwise.depthwise_input_gradient(x, kernel[..., :1], (6, 6), (1, 1), (1, 1), (1, 1)),
     ):
-        assert depthwise.dtype == "float32"
+        assert result.dtype == "float32"
 
 
 def test_any_memory_layout_is_read():
@@ -210,7 +217,7 @@ def test_convolution_and_pooling_in_one(
     spatial, kernel_size, strides, dilation, channels, pool_size, padding, tile, monkeypatch
 ):
     monkeypatch.setattr(windows, "TILE_BYTES", tile)
-    monkeypatch.setattr(convolution, "UNPOOL_TILE", tile)
+    monkeypatch.setattr(convolution_pooling, "UNPOOL_TILE", tile)
     rng = np.random.default_rng(0)
     # Small integers, so that windows have ties.
     x = rng.integers(-1, 2, (3, *spatial, channels)).astype(float)
@@ -220,11 +227,11 @@ def test_convolution_and_pooling_in_one(
     pooled, none = windows.geometry(outputs, pool_size, pool_size, "valid")
     expected = pooling.max_pool(plain, pool_size, pool_size, none, pooled)
     where = (strides, before, pooled, dilation, pool_size)
-    y, hits = convolution.convolve_max_pool(x, kernel, *where, keep=True)
+    y, hits = convolution_pooling.convolve_max_pool(x, kernel, *where, keep=True)
     np.testing.assert_array_equal(y, expected)
     dy = rng.standard_normal(y.shape)
     d_plain = pooling.max_pool_gradient(dy, plain, expected, pool_size, pool_size, none)
-    dz = convolution.unpool(dy, hits, pool_size)
+    dz = convolution_pooling.unpool(dy, hits, pool_size)
     inside = tuple(slice(n) for n in dz.shape[:-1])
     np.testing.assert_array_equal(dz, d_plain[inside])
     assert d_plain.sum() == pytest.approx(dz.sum())
@@ -233,8 +240,47 @@ def test_convolution_and_pooling_in_one(
         convolution.kernel_gradient(x, d_plain, kernel.shape, strides, before, dilation),
         atol=1e-12,
     )
-    twice, nothing = convolution.convolve_max_pool(
+    twice, nothing = convolution_pooling.convolve_max_pool(
         x, kernel, *where, epilogue=lambda rows: rows.__imul__(2)
     )
     assert nothing is None
     np.testing.assert_array_equal(twice, 2 * expected)
+
+
+def test_threads_change_nothing(monkeypatch):
+    monkeypatch.setattr(parallel, "SMALLEST", 1)
+    rng = np.random.default_rng(0)
+    x, kernel, dy = draw(rng, 5, 6, 6, 2), draw(rng, 3, 3, 2, 4), draw(rng, 5, 6, 6, 4)
+    where = ((1, 1), (1, 1))
+
+    def everything():
+        y = pooling.max_pool(dy, (2, 2), (2, 2), (0, 0), (3, 3))
+        best, hits = convolution_pooling.convolve_max_pool(
+            x, kernel, *where, (3, 3), (1, 1), (2, 2), keep=True
+        )
+        return [
+            convolution.convolve(x, kernel, *where, (6, 6), (1, 1)),
+            convolution.kernel_gradient(x, dy, kernel.shape, *where, (1, 1)),
+            convolution.input_gradient(dy, kernel, (6, 6), *where, (1, 1)),
+            depthwise.depthwise(x, kernel, *where, (6, 6), (1, 1)),
+            depthwise.depthwise_input_gradient(
+                draw(np.random.default_rng(1), 5, 6, 6, 8), kernel, (6, 6), *where, (1, 1)
+            ),
+            pooling.max_pool_gradient(y, dy, y, (2, 2), (2, 2), (0, 0)),
+            best,
+            convolution_pooling.unpool(best, hits, (2, 2)),
+        ]
+
+    expected = everything()
+    parallel.set_threads(3)
+    try:
+        assert parallel.threads() == 3
+        found = everything()
+        with pytest.raises(ZeroDivisionError):
+            parallel.over_batch(lambda part: 1 // (part.start - part.start), 5, 1 << 20)
+    finally:
+        parallel.set_threads(1)
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+    with pytest.raises(ValueError, match="positive integer"):
+        parallel.set_threads(0)
