@@ -193,6 +193,7 @@ _INITIALIZERS = {
         "config": {"minval": -0.05, "maxval": 0.05, "seed": None},
     },
 }
+_WITHOUT_TRAINABLE = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization")
 _WRAPPED = ("layer", "backward_layer", "forward_layer", "cell")
 _MODELS = ("Model", "Functional", "Sequential")
 _RECURRENT_CLASSES = ("SimpleRNN", "LSTM", "GRU", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
@@ -294,6 +295,8 @@ def translate_layer(name: str, config: dict, generation: int) -> tuple[str, dict
         config[key] = _value(key, value, generation)
     if generation == 1:
         config.pop("dim_ordering", None)
+    if name in _WITHOUT_TRAINABLE and config.get("trainable") is True:
+        del config["trainable"]
     for key in _WRAPPED:
         if isinstance(config.get(key), dict):
             config[key] = _record(config[key], generation)
@@ -727,30 +730,46 @@ def _tensor_config(key: Any) -> dict:
 # Compile state
 
 
+_NEW_OPTIMIZER_KEYS = ("is_legacy_optimizer", "jit_compile", "use_ema", "weight_decay")
+_OLD_OPTIMIZERS = {
+    "RMSprop": "keras2_rmsprop",
+    "Adagrad": "keras2_adagrad",
+    "Nadam": "keras2_nadam",
+}
+
+
 def translate_optimizer(config: Any, generation: int) -> Any:
     """The config of an optimizer, as Keras 3 would write it."""
     if not isinstance(config, dict) or "class_name" not in config:
         return config
-    name = config["class_name"].removeprefix("Custom>")
+    name = config["class_name"].removeprefix("Custom>").rsplit(">", 1)[-1]
     inner = dict(config.get("config") or {})
+    new = any(key in inner for key in _NEW_OPTIMIZER_KEYS)
     if "lr" in inner:
         inner["learning_rate"] = inner.pop("lr")
-    for key in ("is_legacy_optimizer", "jit_compile", "schedule_decay"):
+    if name == "Nadam" and not new and "decay" in inner:
+        # tf.keras called the warm-up of the momentum so.
+        inner["schedule_decay"] = inner.pop("decay")
+    if not new:
+        name = _OLD_OPTIMIZERS.get(name, name)
+    for key in ("is_legacy_optimizer", "jit_compile"):
         inner.pop(key, None)
-    for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "use_ema"):
+    for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "use_ema", "epsilon"):
         if inner.get(key, 0) is None:
             del inner[key]
+    if not inner.get("use_ema"):
+        # Without averages these say nothing; some versions wrote values that are refused now.
+        for key in ("ema_momentum", "ema_overwrite_frequency"):
+            inner.pop(key, None)
     if not inner.get("decay", 1):
         del inner["decay"]
     if inner.get("weight_decay") == 0:
         del inner["weight_decay"]
-    if "epsilon" in inner and inner["epsilon"] is None:
-        del inner["epsilon"]
     rate = inner.get("learning_rate")
     if isinstance(rate, dict):
         rate = {key: one for key, one in rate.items() if key not in ("module", "registered_name")}
         inner["learning_rate"] = rate
-    return {"class_name": name.rsplit(">", 1)[-1], "config": inner}
+    return {"class_name": name, "config": inner}
 
 
 def translate_loss(value: Any) -> Any:
@@ -769,7 +788,8 @@ def _objective(value: Any, convert: Callable) -> Any:
             return convert(value)
         return {key: _objective(one, convert) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_objective(one, convert) for one in value]
+        # tf.keras wrote [None] for an output without metrics.
+        return [_objective(one, convert) for one in value if one is not None or len(value) > 1]
     return value
 
 
@@ -796,4 +816,4 @@ def _metric_record(record: dict) -> Any:
 
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
-    from minikeras.dialects import layers  # noqa: F401
+    from minikeras.dialects import layers, optimizers  # noqa: F401

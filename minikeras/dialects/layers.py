@@ -127,11 +127,12 @@ class Highway(_Old):
         """Make the weights."""
         shape = (input_shape[-1], input_shape[-1])
         self.kernel = self._make("kernel", shape)
+        if self.use_bias:
+            self.bias = self._make("bias", shape[:1])
         self.kernel_carry = self.add_weight(
             name="kernel_carry", shape=shape, initializer=self.kernel_initializer
         )
         if self.use_bias:
-            self.bias = self._make("bias", shape[:1])
             self.bias_carry = self.add_weight(
                 name="bias_carry",
                 shape=shape[:1],

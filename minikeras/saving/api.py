@@ -8,7 +8,7 @@ from typing import Any
 
 from minikeras.engine import registry, serialization
 from minikeras.saving import archive, guard, hdf5, weights
-from minikeras.saving.atomic import atomic_path
+from minikeras.saving.atomic import atomic_hdf5, atomic_path
 
 
 def _extension(path: Any) -> str:
@@ -51,9 +51,7 @@ def save_model(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
         )
     if kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
-        import h5py
-
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(path) as file:
             hdf5.write_model(file, model, include_optimizer)
     elif kind == ".keras":
         with atomic_path(path) as temporary:
@@ -115,8 +113,6 @@ def save_weights(
     Raises:
         ValueError: for an extension that stands for no format, or a model that is not built.
     """
-    import h5py
-
     save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
@@ -134,10 +130,10 @@ def save_weights(
             " calling it on data or with `build(input_shape)`."
         )
     if extension == ".weights.h5":
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(path) as file:
             weights.write(file, model)
     elif extension in (".h5", ".hdf5", ".hf", ".keras") or save_format in ("h5", "hdf5"):
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(path) as file:
             hdf5.write_weights(file, model)
     else:
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import Any
 
 from minikeras.engine import serialization
 from minikeras.saving import guard, weights
-from minikeras.saving.hdf5 import KERAS_VERSION, _json_value
+from minikeras.saving.hdf5 import KERAS_VERSION, _json_value, compile_model, model_from_config
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
@@ -62,19 +62,35 @@ def read_model(path: Any, compile: bool = True) -> Any:
         config = guard.parse_json(guard.read_member(archive, _CONFIG, 2**28), _CONFIG)
         if not isinstance(config, dict):
             raise ValueError(f"{_CONFIG} must hold a JSON object. Received: {type(config)}")
-        if not compile:
+        generation = _generation(archive, config)
+        compile_config = config.get("compile_config")
+        if not compile or generation < 3:
             config["compile_config"] = None
-        model = serialization.deserialize(config)
-        from minikeras.models.model import Model
-
-        if not isinstance(model, Model):
-            raise ValueError(f"The archive describes no model but a {type(model).__name__}.")
+        model = model_from_config(config, generation)
+        if compile and generation < 3 and isinstance(compile_config, dict):
+            compile_model(
+                model,
+                {**compile_config, "optimizer_config": compile_config.get("optimizer")},
+                generation,
+            )
+            if model.optimizer is not None and model.built:
+                model.optimizer.build(model.trainable_variables)
         if _WEIGHTS in members:
             content = guard.read_member(archive, _WEIGHTS)
             with guard.open_hdf5(io.BytesIO(content)) as file:
                 weights.read(file, model)
         _read_assets(archive, model)
     return model
+
+
+def _generation(archive: zipfile.ZipFile, config: dict) -> int:
+    from minikeras.dialects import configs
+
+    version = None
+    if _METADATA in archive.namelist():
+        metadata = guard.parse_json(guard.read_member(archive, _METADATA, 2**20), _METADATA)
+        version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return configs.generation_of(version, config)
 
 
 def _read_assets(archive: zipfile.ZipFile, model: Any) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
-from typing import Any, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 
 @contextmanager
@@ -36,6 +37,29 @@ def atomic_path(target: Any) -> Iterator[str]:
             pass
         raise
     _sync_folder(folder)
+
+
+@contextmanager
+def atomic_hdf5(target: Any) -> Iterator[Any]:
+    """An open HDF5 file for writing, which takes the place of `target` if all goes well.
+
+    Raises:
+        OSError: where the disk is full; HDF5 may find that out as late as on closing.
+    """
+    import h5py
+
+    with atomic_path(target) as temporary:
+        file = h5py.File(temporary, "w")
+        try:
+            yield file
+        except BaseException:
+            with suppress(RuntimeError, OSError):
+                file.close()
+            raise
+        try:
+            file.close()
+        except RuntimeError as error:
+            raise OSError(f"Could not write {os.fspath(target)!r}: {error}") from error
 
 
 def _keep_mode(target: str, temporary: str) -> None:

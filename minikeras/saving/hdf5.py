@@ -138,10 +138,10 @@ def read_model(file: Any, compile: bool = True) -> Any:
     generation = configs.generation_of(guard.text_attribute(file, "keras_version"), config)
     model = model_from_config(config, generation)
     group = guard.group_at(file, "model_weights")
-    names: dict[int, str] = {}
+    pieces: list = []
     origin = Origin()
     if group is not None:
-        names, origin = read_weights(group, model)
+        pieces, origin = read_weights(group, model)
     if not compile:
         return model
     training_text = guard.text_attribute(file, "training_config")
@@ -156,7 +156,7 @@ def read_model(file: Any, compile: bool = True) -> Any:
     if not isinstance(training, dict):
         raise ValueError(f"The training configuration must be a JSON object. Received: {training!r}")
     compile_model(model, training, generation)
-    legacy_optimizer.read(file, model, names, origin, guard.text_attribute(file, "keras_version"))
+    legacy_optimizer.read(file, model, pieces, origin, guard.text_attribute(file, "keras_version"))
     return model
 
 
@@ -228,11 +228,11 @@ def _objective(value: Any, home: Any) -> Any:
 
 def read_weights(
     group: Any, model: Any, skip_mismatch: bool = False, by_name: bool = False
-) -> tuple[dict[int, str], Origin]:
+) -> tuple[list, Origin]:
     """Take the weights of a model's layers from a group.
 
     Returns:
-        Tuple (names in the file by `id` of the variable, what wrote the file).
+        Tuple (list of (variables, their names in the file, conversion), what wrote the file).
 
     Raises:
         ValueError: where layers, weights or shapes do not fit; nothing is changed then.
@@ -257,9 +257,11 @@ def read_weights(
             )
         matched = [(layer, g, w, name) for layer, (name, g, w) in zip(targets, filled)]
     values: list[tuple[Any, np.ndarray]] = []
-    names: dict[int, str] = {}
+    pieces: list = []
     for layer, layer_group, weight_names, name in matched:
-        values += _layer_values(layer, layer_group, weight_names, name, origin, skip_mismatch, names)
+        values += _layer_values(
+            layer, layer_group, weight_names, name, origin, skip_mismatch, pieces
+        )
     top = guard.group_at(group, "top_level_model_weights")
     if top is not None and not by_name:
         weight_names = guard.names(top, "weight_names")
@@ -277,7 +279,7 @@ def read_weights(
                 values.append((variable, guard.read_array(dataset, variable.shape)))
     for variable, value in values:
         variable.assign(value)
-    return names, origin
+    return pieces, origin
 
 
 def _origin(group: Any, names: list[str]) -> Origin:
@@ -296,7 +298,7 @@ def _layer_values(
     name: str,
     origin: Origin,
     skip_mismatch: bool,
-    names: dict[int, str],
+    pieces: list,
 ) -> list[tuple[Any, np.ndarray]]:
     """Pairs (variable, value) for one layer of the model."""
     datasets = []
@@ -334,12 +336,7 @@ def _layer_values(
             warnings.warn(problem, stacklevel=5)
             continue
         values += list(zip(piece.variables, arrays))
-        if piece.convert is None:
-            names.update((id(v), n) for v, n in zip(piece.variables, own_names))
-        else:
-            # The file has other arrays than the layer: all that counts are their places.
-            for variable in piece.variables:
-                names[id(variable)] = own_names[0]
+        pieces.append((piece.variables, own_names, piece.convert))
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ from minikeras.engine.layer import Layer
 
 _GATES_OF_KERAS_1 = {"LSTM": (0, 2, 1, 3), "GRU": (0, 1, 2)}  # i, c, f, o -> i, f, c, o
 _FLIPPED_BY_THEANO = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D")
+
+
+_NAME_OF_KERAS_1 = re.compile(r"_([WUb](_[a-z]|_carry)?|running_std)(:0)?$")
 
 
 class Origin(NamedTuple):
@@ -194,8 +198,7 @@ def origin_of(version: Any, backend: Any, names: list[str]) -> Origin:
     generation = int(version[0]) if isinstance(version, str) and version[:1] in "123" else 0
     if not generation:
         # Weights files of Keras 1 say nothing of their version.
-        flat = [name for name in names if "/" not in name]
-        old = any(name.split(":")[0].rsplit("_", 1)[-1] in ("W", "U", "b") or "running_std" in name for name in flat)
+        old = any("/" not in name and _NAME_OF_KERAS_1.search(name) for name in names)
         generation = 1 if old else 2
     theano = backend == "theano"
     if generation == 1 and backend is None and names:

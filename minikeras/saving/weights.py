@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterator
 
 import numpy as np
@@ -33,6 +34,7 @@ def children(saveable: Any) -> Iterator[tuple[str, Any]]:
         extra = getattr(saveable, "_saveable_attributes", None)
         if extra is not None:
             own.update(extra())
+        own = {_public_name(saveable, name): value for name, value in own.items()}
         for name in sorted(own, key=lambda one: f"~{one}" if one.startswith("_") else one):
             yield name, own[name]
     else:
@@ -43,6 +45,14 @@ def children(saveable: Any) -> Iterator[tuple[str, Any]]:
             value = getattr(saveable, name)
             if _is_saveable(value) and value is not saveable:
                 yield name, value
+
+
+def _public_name(saveable: Any, name: str) -> str:
+    """The property that shows a private attribute, if there is one: files use its name."""
+    public = name[1:]
+    if name.startswith("_") and isinstance(getattr(type(saveable), public, None), property):
+        return public
+    return name
 
 
 def _is_saveable(value: Any) -> bool:
@@ -110,16 +120,17 @@ class ReadStore:
 
     def shape(self, key: str) -> tuple:
         """The shape of a variable, without reading it."""
-        return tuple(self._dataset(key).shape)
+        return tuple(self.dataset(key).shape)
 
-    def _dataset(self, key: str) -> Any:
+    def dataset(self, key: str) -> Any:
+        """The HDF5 dataset of a variable."""
         dataset = None if self.group is None else guard.dataset_at(self.group, str(key))
         if dataset is None:
             raise KeyError(key)
         return dataset
 
     def __getitem__(self, key: str) -> np.ndarray:
-        dataset = self._dataset(key)
+        dataset = self.dataset(key)
         array = guard.read_array(dataset)
         return array
 
@@ -143,6 +154,61 @@ def write(file: Any, saveable: Any) -> None:
             group[str(key)] = np.asarray(value)
 
 
+class Paths:
+    """Where the parts of a model are in a file, whichever Keras wrote it.
+
+    Keras 3 uses the names of attributes. tf.keras 2 differs in underscores, and its first version
+    of the format numbers layers by another count.
+
+    Args:
+        file: Open HDF5 file.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self._found: dict[str, Any] = {"": file}
+        self._orders: dict[str, dict[str, list[str]]] = {}
+
+    def group(self, path: str) -> Any:
+        """The group of the part at `path`, or None."""
+        if path not in self._found:
+            parent, _, name = path.rpartition("/")
+            above = self.group(parent)
+            self._found[path] = None if above is None else self._below(above, name)
+        return self._found[path]
+
+    def _below(self, parent: Any, name: str) -> Any:
+        if parent.name.endswith("/_layer_checkpoint_dependencies"):
+            match = self._by_order(parent, name)
+            return None if match is None else guard.group_at(parent, match)
+        names = [name, f"_{name}", name.lstrip("_")]
+        if name == "layers":
+            names.append("_layer_checkpoint_dependencies")
+        for one in names:
+            found = guard.group_at(parent, one)
+            if found is not None:
+                return found
+        return None
+
+    def _by_order(self, parent: Any, name: str) -> str | None:
+        """tf.keras 2.12 and 2.13 skip numbers: the n-th of a class is the n-th that is there."""
+        order = self._orders.get(parent.name)
+        if order is None:
+            order = self._orders[parent.name] = {}
+            for key in parent:
+                order.setdefault(_base(key)[0], []).append(key)
+            for keys in order.values():
+                keys.sort(key=lambda key: _base(key)[1])
+        base, number = _base(name)
+        keys = order.get(base, [])
+        return keys[number] if number < len(keys) else None
+
+
+def _base(name: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+?)_(\d+)", name)
+    return (match.group(1), int(match.group(2))) if match else (name, 0)
+
+
 def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
     """Take the state of `saveable` and of all its parts from an open HDF5 file.
 
@@ -153,28 +219,23 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
     import warnings
 
     problems: list[str] = []
-    loaded = 0
+    paths = Paths(file)
     for path, part in walk(saveable):
-        group = guard.group_at(file, f"{path}/vars" if path else "vars")
-        if group is None and guard.group_at(file, "_layer_checkpoint_dependencies") is not None:
-            group = guard.group_at(
-                file, f"{path.replace('layers', '_layer_checkpoint_dependencies')}/vars"
-            )
+        above = paths.group(path)
+        group = None if above is None else guard.group_at(above, "vars")
         store = ReadStore(group)
-        expected = getattr(part, "weights", None) if isinstance(part, Layer) else None
         if group is None and isinstance(part, Layer) and not part._own(with_seeds=False):
             continue
         if group is None and not isinstance(part, Layer):
             continue
         try:
             _check_shapes(part, store)
-            part.load_own_variables(store)
-            loaded += 1
+            if not _fit_optimizer(part, store):
+                part.load_own_variables(store)
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ValueError) and "Such files are not opened" in str(error):
                 raise
             problems.append(f"{getattr(part, 'name', type(part).__name__)} (at {path!r}): {error}")
-        del expected
     if problems:
         text = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
         if not skip_mismatch:
@@ -182,6 +243,24 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
                 f"{len(problems)} of the model's parts could not be loaded from the file: {text}"
             )
         warnings.warn(f"Weights that do not fit were left as they are: {text}", stacklevel=3)
+
+
+def _fit_optimizer(part: Any, store: ReadStore) -> bool:
+    """Take the state of an optimizer whose file has it in another Keras's order."""
+    if isinstance(part, Layer) or not hasattr(part, "_iterations"):
+        return False
+    own = part.variables
+    keys = store.keys()
+    if [store.shape(key) for key in keys] == [variable.shape for variable in own]:
+        return False
+    from minikeras.saving import legacy_optimizer
+
+    values = legacy_optimizer.fit(part, [store.dataset(key) for key in keys])
+    if values is None:
+        return False
+    for variable, value in values:
+        variable.assign(value)
+    return True
 
 
 def _check_shapes(part: Any, store: ReadStore) -> None:
