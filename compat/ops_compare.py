@@ -3,12 +3,16 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 import minikeras
 from minikeras.engine import tree
 from minikeras.gradient_tape import GradientTape
 
+SETTINGS = settings(
+    max_examples=10, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
+)
 FLOATS = ("float16", "float32", "float64")
 INTS = ("uint8", "int8", "int16", "int32", "int64")
 NUMBERS = ("float32", "float64", "int32", "float16", "int64", "int8", "uint8")

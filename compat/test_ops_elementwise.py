@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import keras
 import minikeras
-from compat.ops_compare import ALL, FLOATS, INTS, NUMBERS, Draw, compare
+from compat.ops_compare import ALL, FLOATS, INTS, NUMBERS, SETTINGS, Draw, compare
 
-SETTINGS = settings(max_examples=12, deadline=None, derandomize=True)
 
 # Name -> lowest and highest argument.
 UNARY = {

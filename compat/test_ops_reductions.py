@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import minikeras
-from compat.ops_compare import ALL, NUMBERS, Draw, compare
+from compat.ops_compare import ALL, NUMBERS, SETTINGS, Draw, compare
 
-SETTINGS = settings(max_examples=12, deadline=None, derandomize=True)
 NAN = "nansum nanprod nanmean nanvar nanstd nanmax nanmin".split()
 
 

@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import minikeras
-from compat.ops_compare import ALL, NUMBERS, Draw, compare, same
+from compat.ops_compare import ALL, NUMBERS, SETTINGS, Draw, compare, same
 
-SETTINGS = settings(max_examples=12, deadline=None, derandomize=True)
 
 
 @SETTINGS
@@ -26,7 +25,8 @@ def test_axes(data):
     compare("flip", x, d.axes(shape))
     compare("fliplr", x)
     compare("flipud", x)
-    compare("rot90", x, d.integer(-2, 3), axes=order[:2])
+    # Keras on TensorFlow does not turn by two quarters at all.
+    compare("rot90", x, d.choice(-1, 0, 1, 3), axes=order[:2])
     compare("expand_dims", x, d.choice(0, -1, 1, (0, -1)))
     compare("squeeze", x)
     compare("ravel", x)
@@ -172,7 +172,7 @@ def test_linalg(data):
     dtype = d.choice("float32", "float64")
     n = d.integer(1, 4)
     loose = {"rtol": 1e-3 if dtype == "float32" else 1e-8, "atol": 1e-3 if dtype == "float32" else 1e-8}
-    a = d.array((*d.shape(0, 1), n, n), dtype) + 4 * np.eye(n, dtype=dtype)
+    a = d.array((*d.shape(0, 1), n, n), dtype) + 8 * np.eye(n, dtype=dtype)
     definite = a @ a.swapaxes(-1, -2)
     b = d.array((n, 2), dtype)
     compare("det", a, **loose)

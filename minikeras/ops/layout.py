@@ -449,7 +449,9 @@ class Linspace(Kernel):
             if self.dtype is None
             else dtypes.to_numpy_dtype(dtypes.standardize_dtype(self.dtype))
         )
-        ctx.sources = [(np.shape(one), is_inexact(one)) for one in (start, stop)]
+        ctx.sources = [
+            (np.shape(one), one.dtype if is_inexact(one) else None) for one in (start, stop)
+        ]
         low, high = (np.asarray(one).astype(dtype) for one in (start, stop))
         parts = self.num - 1 if self.endpoint else self.num
         exact = dtype if dtype.kind in "fc" else np.dtype("float64")
@@ -475,14 +477,15 @@ class Linspace(Kernel):
 
         result: list = []
         parts = max(self.num - 1 if self.endpoint else self.num, 1)
-        for (shape, exact), weight, sign in zip(ctx.sources, (1 - ctx.weights, ctx.weights), (-1, 1)):
-            if not exact:
+        shares = (1 - ctx.weights, ctx.weights)
+        for (shape, dtype), weight, sign in zip(ctx.sources, shares, (-1, 1)):
+            if dtype is None:
                 result.append(None)
                 continue
             gradient: Any = 0 if dy is None else (dy * weight).sum(ctx.axis)
             if dstep is not None:
                 gradient = gradient + sign * dstep / parts
-            result.append(unbroadcast(np.asarray(gradient), shape))
+            result.append(unbroadcast(np.asarray(gradient), shape).astype(dtype, copy=False))
         return result
 
 

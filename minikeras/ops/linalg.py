@@ -433,7 +433,8 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
     """
     x = tensor(x)
     _matrices(x, "cholesky_inverse")
-    root = solve_triangular(x, np.eye(x.shape[-1], dtype=dtypes.to_numpy_dtype(x.dtype)), lower=not upper)
+    unit = np.eye(x.shape[-1], dtype=dtypes.to_numpy_dtype(x.dtype))
+    root = solve_triangular(x, np.broadcast_to(unit, x.shape), lower=not upper)
     other = swapaxes(root, -1, -2)
     return matmul(root, other) if upper else matmul(other, root)
 

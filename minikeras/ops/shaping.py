@@ -50,12 +50,13 @@ def new_shape(shape: tuple, target: Any) -> tuple:
     if -1 in target:
         if rest == 0 or total % rest:
             raise ValueError(
-                f"Cannot reshape a tensor of shape {shape} ({total} values) to {target}."
+                f"Cannot reshape a tensor of shape {shape} ({total} values). Received: newshape={target}"
             )
         return tuple(total // rest if size == -1 else size for size in target)
     if rest != total:
         raise ValueError(
-            f"Cannot reshape a tensor of shape {shape} ({total} values) to {target} ({rest})."
+            f"Cannot reshape a tensor of shape {shape} ({total} values): the new shape has {rest}."
+            f" Received: newshape={target}"
         )
     return target
 
@@ -125,7 +126,9 @@ class Transpose(_View):
     axes: Any = None
 
     def view(self, x: Any) -> Any:
-        if self.axes is not None and len(self.axes) != x.ndim:
+        if self.axes is not None and sorted(canonical_axes(self.axes, x.ndim)) != list(
+            range(x.ndim)
+        ):
             raise ValueError(
                 f"Argument `axes` must name each of the {x.ndim} axes once. Received: axes="
                 f"{self.axes}, x of shape {x.shape}"
@@ -632,7 +635,8 @@ def _cuts(size: int, sections: Any, exact: bool, axis: int) -> list:
     if isinstance(sections, int):
         if sections <= 0 or exact and size % sections:
             raise ValueError(
-                f"Axis {axis} of size {size} cannot be split into {sections} equal parts."
+                f"Axis {axis} of size {size} cannot be split into equal parts. Received:"
+                f" indices_or_sections={sections}"
             )
         base, rest = divmod(size, sections)
         sizes = [base + 1] * rest + [base] * (sections - rest)
