@@ -58,6 +58,9 @@ class Merge(Layer):
     heeds_masks = False
     supports_masking = True
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
     def build(self, input_shape: Any) -> None:
         """Check that the shapes go together."""
         if not input_shape or not isinstance(input_shape[0], (tuple, list)):

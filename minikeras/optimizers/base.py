@@ -115,7 +115,12 @@ class Optimizer:
     ) -> None:
         # Set first and directly: `__setattr__` looks at them.
         self.__dict__.update(
-            _variables=[], _trainable_variables=[], _indices={}, _chunks=None, _step=None
+            _variables=[],
+            _trainable_variables=[],
+            _indices={},
+            _chunks=None,
+            _plans={},
+            _step=None,
         )
         old_rate, decay = kwargs.pop("lr", None), kwargs.pop("decay", None)
         if old_rate is not None:
@@ -206,9 +211,9 @@ class Optimizer:
 
     def __getstate__(self) -> dict:
         state = dict(self.__dict__)
-        for name in ("_indices", "_sink", "_plans", "_places"):
+        for name in ("_indices", "_sink", "_places"):
             state.pop(name, None)
-        state["_chunks"] = state["_step"] = None
+        state.update(_chunks=None, _step=None, _plans={})
         return state
 
     def __setstate__(self, state: dict) -> None:

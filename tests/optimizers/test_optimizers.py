@@ -258,6 +258,40 @@ def test_own_optimizer():
     assert twin.get_config() == optimizer.get_config()
 
 
+@pytest.mark.parametrize("wrap", ["LossScaleOptimizer", "MultiOptimizer"])
+def test_optimizers_of_optimizers(wrap):
+    """By sink and by `apply` alike, and as the inner optimizer alone."""
+    results = []
+    for by_sink in (True, False):
+        own = variables()
+        if wrap == "LossScaleOptimizer":
+            optimizer = optimizers.LossScaleOptimizer(optimizers.Adam(), initial_scale=4.0)
+        else:
+            where = optimizers.OptimizerMap(optimizers.Adam(), {"none": optimizers.SGD()})
+            optimizer = optimizers.MultiOptimizer(where)
+        optimizer.build(own)
+        factor = 4.0 if wrap == "LossScaleOptimizer" else 1.0
+        for seed in range(3):
+            given = [g * factor for g in gradients(own, seed)]
+            if by_sink:
+                optimizer.sink.begin()
+                for variable, gradient in zip(own, given):
+                    optimizer.sink.add(variable, gradient)
+                optimizer.apply_sink()
+            else:
+                optimizer.apply(given, own)
+        results.append(values(own))
+        twin = copy.deepcopy({"optimizer": optimizer, "variables": own})
+        twin["optimizer"].apply(given, twin["variables"])
+        optimizer.apply(given, own)
+        assert_equal(values(own), values(twin["variables"]))
+    own, alone = variables(), optimizers.Adam()
+    for seed in range(3):
+        step(alone, own, seed)
+    assert_equal(results[0], values(own))
+    assert_equal(results[1], values(own))
+
+
 def test_own_apply_gradients_is_called():
     class Halving(optimizers.SGD):
         def apply_gradients(self, grads_and_vars):
