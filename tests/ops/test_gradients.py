@@ -453,7 +453,7 @@ CASES.update(
 )  # fmt: skip
 
 # Registered by other modules, tested there, or not a function of tensors alone.
-ELSEWHERE = {"Activate"}
+ELSEWHERE = {"Activate", "Function"}  # tests/models
 
 
 def differentiable(kind):
