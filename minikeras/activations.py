@@ -403,7 +403,7 @@ def tanh(x: Any) -> Any:
     >>> activations.tanh([0.0, 1.0]).numpy().round(4)
     array([0.    , 0.7616], dtype=float32)
     """
-    return ops.tanh(x)
+    return ops.tanh(x)  # type: ignore[attr-defined]
 
 
 @_activation()

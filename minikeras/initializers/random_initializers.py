@@ -255,7 +255,8 @@ class _NamedScaling(VarianceScaling):
     _settings: tuple = (1.0, "fan_in", "truncated_normal")
 
     def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
-        super().__init__(*self._settings, seed=seed, input_axes=input_axes, output_axes=output_axes)
+        scale, mode, distribution = self._settings
+        super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
 
     def get_config(self) -> dict:
         config = super().get_config()

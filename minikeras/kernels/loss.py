@@ -513,7 +513,7 @@ def circle(
     same = labels.reshape(-1, 1) == reference_labels.reshape(1, -1)
     other = ~same
     if remove_diagonal:
-        same = same & ~np.eye(*same.shape, dtype=bool)
+        same = same & (np.eye(*same.shape) == 0)
     weight_same = np.maximum(margin + distance, 0)
     weight_other = np.maximum(1 + margin - distance, 0)
     score_same = -gamma * weight_same * (margin - distance)

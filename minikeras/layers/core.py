@@ -452,7 +452,8 @@ class Masking(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True at the steps where a feature differs from the value."""
-        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+        differs = ops.not_equal(inputs, self.mask_value)  # type: ignore[attr-defined]
+        return ops.any(differs, axis=-1)
 
     def forward(self, ctx: Any, x: Any) -> Any:
         keep = (x != plain(self.mask_value)).any(axis=-1, keepdims=True)

@@ -142,7 +142,7 @@ class Embedding(LowRankAdaptation, Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the input is not 0, if `mask_zero`."""
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
+        return ops.not_equal(inputs, 0) if self.mask_zero else None  # type: ignore[attr-defined]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the input, and `output_dim`."""

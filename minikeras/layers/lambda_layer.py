@@ -127,7 +127,7 @@ class Lambda(Layer):
         with serialization.SafeMode(safe_mode):
             for key in ("function", "output_shape", "mask", "arguments"):
                 value = config.get(key)
-                if key == "output_shape" and _is_shape(value):
+                if key == "output_shape" and isinstance(value, (list, tuple)) and _is_shape(value):
                     config[key] = tuple(value)
                 elif value is not None:
                     config[key] = serialization.deserialize(value, None, custom_objects)
@@ -140,6 +140,4 @@ class Lambda(Layer):
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(
-        size is None or isinstance(size, int) for size in value
-    )
+    return all(size is None or isinstance(size, int) for size in value)

@@ -47,7 +47,8 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
             f" num_classes)`. Received: y_pred.shape={tuple(y_pred.shape)}"
         )
     labels = ops.cast(y_true, "int32")
-    label_length = ops.sum(ops.cast(ops.not_equal(labels, 0), "int32"), axis=-1)
+    given = ops.not_equal(labels, 0)  # type: ignore[attr-defined]
+    label_length = ops.sum(ops.cast(given, "int32"), axis=-1)
     steps = ops.zeros_like(label_length) + y_pred.shape[1]
     return ops.ctc_loss(labels, y_pred, label_length, steps, mask_index=0)
 
