@@ -726,6 +726,13 @@ class Optimizer:
         """The loss multiplied by `loss_scale_factor`, if there is one."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
+    @property
+    def gradient_scale(self) -> float:
+        """What `scale_loss` multiplies by: gradients in the sink are to be as much larger."""
+        if type(self).scale_loss is Optimizer.scale_loss:
+            return 1.0 if self.loss_scale_factor is None else float(self.loss_scale_factor)
+        return float(plain(self.scale_loss(1.0)))
+
     # Files
 
     def get_weights(self) -> list[np.ndarray]:

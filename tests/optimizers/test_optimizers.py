@@ -393,3 +393,26 @@ def test_no_allocation_in_the_steady_state():
     tracemalloc.stop()
     # Counters and Python floats; an array of the variables' size would be 160,000.
     assert peak < 8_000
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.SGD(0.1, loss_scale_factor=64.0),
+        optimizers.LossScaleOptimizer(optimizers.SGD(0.1)),
+        optimizers.MultiOptimizer(optimizers.OptimizerMap(optimizers.SGD(0.1)), 16.0),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_scaled_losses_train_alike(optimizer):
+    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
+    results = []
+    for one in (optimizers.SGD(0.1), optimizer):
+        model = minikeras.Sequential([minikeras.Input((3,)), minikeras.layers.Dense(1)])
+        model.set_weights([np.ones((3, 1)), np.zeros(1)])
+        model.compile(one, "mse")
+        model.fit(x, x.sum(1), epochs=2, verbose=0)
+        results.append(model.get_weights())
+    # Scales are powers of two, but sums of gradients round differently where they underflow.
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
