@@ -26,6 +26,7 @@ class Trainer:
     steps_per_execution: int
     _initial_epoch: int | None
     _compile_arguments: Any
+    _trainable_when_compiled: list
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
@@ -121,6 +122,7 @@ class Trainer:
             _compile_metrics=compiled_metrics,
             _loss_tracker=Mean(name="loss") if loss is not None or self._losses_expected() else None,
             loss=loss,
+            _trainable_when_compiled=list(self.trainable_variables),  # type: ignore[attr-defined]
             _stepper=None,
             _program=None,
             compiled=True,
@@ -433,7 +435,16 @@ class Trainer:
                 "The model was compiled without an optimizer. Pass `optimizer` to `compile()`."
             )
         if not optimizer.built:
-            optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            # Also what was trainable when `compile` was called: parts of a model that are frozen and
+            # thawed in turn (the discriminator of a GAN) keep their optimizer.
+            known = {id(variable) for variable in self._trainable_when_compiled}
+            optimizer.build(
+                [
+                    variable
+                    for variable in self.variables  # type: ignore[attr-defined]
+                    if variable.trainable or id(variable) in known
+                ]
+            )
 
     def _make_train(self) -> Any:
         """The function of a batch that `fit` calls; it returns logs or None."""
