@@ -161,9 +161,9 @@ def class_numbers(name: str, labels: Array, classes: int) -> Array:
         wrong = labels[labels != np.floor(labels)]
         if wrong.size:
             raise ValueError(
-                f"{name}: labels must be whole numbers. Received a label value of {wrong.flat[0]} in"
-                f" `y_true` of dtype {labels.dtype}. For targets that are no classes use a loss such"
-                " as 'mse'; remove rows whose label is missing (NaN)."
+                f"{name}: labels must be whole numbers. Received a label value of {wrong.flat[0]}"
+                f" in `y_true` of dtype {labels.dtype}. For targets that are no classes use a loss"
+                " such as 'mse'; remove rows whose label is missing (NaN)."
             )
     whole = labels.astype(np.intp, copy=False)
     # Seen as unsigned, negative numbers are too large.
