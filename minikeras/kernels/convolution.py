@@ -377,7 +377,8 @@ def _scatter_gather(
         out[...] = 0
 
     straight = len(offsets) == 1 and full and steps == size and out.flags.c_contiguous
-    buffer = products = None
+    buffer: np.ndarray | None = None
+    products: np.ndarray | None = None
     for i, j, a, b in pieces:
         count = (j - i) * (b - a) * per_row
         view = windows.tile(i, j, a, b)
@@ -386,9 +387,8 @@ def _scatter_gather(
         else:
             if buffer is None:
                 buffer = np.empty(count * taps * filters, dy.dtype)
-            patches = buffer[: count * taps * filters].reshape(view.shape)
-            np.copyto(patches, view)
-            patches = patches.reshape(count, taps * filters)
+            patches = buffer[: count * taps * filters].reshape(count, taps * filters)
+            np.copyto(patches.reshape(view.shape), view)
         if straight:
             np.matmul(patches, weights[0], out=out[i:j, a:b].reshape(count, channels))
             continue

@@ -77,17 +77,17 @@ def convolve_max_pool(
                 product = np.empty(len(patches) * filters, dtype)
             z = product[: len(patches) * filters].reshape(len(patches), filters)
             np.matmul(patches, weights, out=z)
-            z = z.reshape(places, -1, filters)
+            blocks = z.reshape(places, -1, filters)
             best = y[batch][i:j, a:b].reshape(-1, filters)
             if places == 1:
-                best[...] = z[0]
+                best[...] = blocks[0]
             else:
-                np.maximum(z[0], z[1], out=best)
-            for block in z[2:]:
+                np.maximum(blocks[0], blocks[1], out=best)
+            for block in blocks[2:]:
                 np.maximum(best, block, out=best)
             if hits is not None:
                 free = np.ones(best.shape, bool)
-                for place, block in enumerate(z):
+                for place, block in enumerate(blocks):
                     hit = hits[place, batch][i:j, a:b].reshape(-1, filters)
                     np.equal(block, best, out=hit)
                     hit &= free
@@ -108,10 +108,8 @@ def unpool(dy: np.ndarray, hits: np.ndarray, pool_size: Sizes) -> np.ndarray:
     def part(batch: slice) -> None:
         for i, j, _, _ in tiles(batch.stop - batch.start, 1, image_bytes, UNPOOL_TILE):
             for hit, place in zip(hits, np.ndindex(*pool_size)):
-                target = dz[batch][
-                    (slice(i, j), *(slice(t, None, p) for t, p in zip(place, pool_size)))
-                ]
-                np.multiply(dy[batch][i:j], hit[batch][i:j], out=target)
+                write = (slice(i, j), *(slice(t, None, p) for t, p in zip(place, pool_size)))
+                np.multiply(dy[batch][i:j], hit[batch][i:j], out=dz[batch][write])
 
     over_batch(part, len(dy), math.prod(dz.shape))
     return dz

@@ -156,7 +156,8 @@ class Windows:
         spans = (span, *self.spans[1:])
         starts = (start, *(-p for p in self.before[1:]))
         if not self.padded:
-            return self.x[(slice(i, j), *(slice(s, s + n) for s, n in zip(starts, spans)))]
+            read = (slice(i, j), *(slice(s, s + n) for s, n in zip(starts, spans)))
+            return self.x[read]
         shape = (j - i, *spans, self.x.shape[-1])
         if self._buffer is None:
             self._buffer = np.full(shape, self.fill, self.x.dtype)

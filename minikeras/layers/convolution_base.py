@@ -16,10 +16,8 @@ from minikeras.engine.layer import Layer
 from minikeras.engine.variable import Variable
 from minikeras.kernels import activation as activations
 from minikeras.kernels.convolution import bias_gradient
-from minikeras.ops.convolutional import (
-    CONVOLUTION,
-    Form,
-    Where,
+from minikeras.ops.convolutional import CONVOLUTION, Form, Where
+from minikeras.ops.spatial import (
     from_last,
     standardize_padding,
     standardize_tuple,

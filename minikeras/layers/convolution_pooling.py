@@ -18,7 +18,8 @@ from minikeras.kernels import windows
 from minikeras.kernels.convolution import bias_gradient
 from minikeras.kernels.convolution_pooling import convolve_max_pool, unpool
 from minikeras.layers.convolution_base import epilogue_of
-from minikeras.ops.convolutional import CONVOLUTION, from_last, to_last
+from minikeras.ops.convolutional import CONVOLUTION
+from minikeras.ops.spatial import from_last, to_last
 
 # Those that are straight lines beside a bend: other increasing functions may make ties of values
 # that differ, and then give the gradient to another place than the maximum of their results would.
@@ -46,17 +47,12 @@ class ConvolutionAndPooling(Operation):
     """The layers `conv` and then `pool`, on arrays."""
 
     def __init__(self, conv: Any, pool: Any) -> None:
-        super().__init__()
+        super().__init__(f"{conv.name}+{pool.name}")
         self.conv, self.pool = conv, pool
         self.settings = self._settings()
 
     def _settings(self) -> tuple:
         return self.conv.activation, self.pool.pool_size, self.pool.strides
-
-    @property
-    def name(self) -> str:
-        """Both names."""
-        return f"{self.conv.name}+{self.pool.name}"
 
     def has_trainable_variables(self) -> bool:
         return self.conv.has_trainable_variables()

@@ -9,11 +9,8 @@ import numpy as np
 from minikeras.engine import registry
 from minikeras.engine.layer import Layer
 from minikeras.layers.convolution_base import ConvolutionLayer, positive, with_defaults
-from minikeras.ops.convolutional import (
-    TRANSPOSED,
-    conv_transpose_output_shape,
-    standardize_tuple,
-)
+from minikeras.ops.convolutional import TRANSPOSED
+from minikeras.ops.spatial import conv_transpose_output_shape, standardize_tuple
 
 
 class BaseConv(ConvolutionLayer):

@@ -64,7 +64,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        from minikeras.ops.convolutional import standardize_padding, standardize_tuple
+        from minikeras.ops.spatial import standardize_padding, standardize_tuple
 
         super().__init__(**kwargs)
         if rank > 3:
@@ -113,7 +113,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         self.state_size = [-1, -1]
 
     def build(self, inputs_shape: Any, states_shape: Any = None) -> None:
-        from minikeras.ops.convolutional import split_shape
+        from minikeras.ops.spatial import split_shape
 
         _, spatial, channels = split_shape(inputs_shape, self.data_format)
         if channels is None or None in spatial:
@@ -190,7 +190,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         return ops.concatenate(parts, axis=-1 if self.data_format == "channels_last" else 1)
 
     def compute_output_shape(self, inputs_shape: Any, states_shape: Any = None) -> Any:
-        from minikeras.ops.convolutional import window_output_shape
+        from minikeras.ops.spatial import window_output_shape
 
         shape = window_output_shape(
             inputs_shape,
@@ -206,7 +206,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
     def get_initial_state(self, batch_size: int | None = None) -> list:
         """Zeros for `h` and `c`."""
         from minikeras import ops
-        from minikeras.ops.convolutional import join_shape
+        from minikeras.ops.spatial import join_shape
 
         step = join_shape(batch_size, self.spatial_dims, self.input_dim, self.data_format)
         shape = self.compute_output_shape(step)[0]

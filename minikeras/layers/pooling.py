@@ -12,7 +12,8 @@ from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels import pooling as kernels
 from minikeras.layers.convolution_base import with_defaults
-from minikeras.ops.convolutional import (
+from minikeras.ops.pooling import pool_backward, pool_forward
+from minikeras.ops.spatial import (
     from_last,
     join_shape,
     split_shape,
@@ -21,7 +22,6 @@ from minikeras.ops.convolutional import (
     to_last,
     window_output_shape,
 )
-from minikeras.ops.pooling import pool_backward, pool_forward
 
 
 class _Window(Layer):

@@ -7,7 +7,8 @@ from typing import Any
 from minikeras.engine import registry
 from minikeras.engine.layer import Layer
 from minikeras.layers.convolution_base import ConvolutionLayer, positive, with_defaults
-from minikeras.ops.convolutional import CONVOLUTION, DEPTHWISE, Where, from_last, to_last, widened
+from minikeras.ops.convolutional import CONVOLUTION, DEPTHWISE, Where
+from minikeras.ops.spatial import from_last, to_last, widened
 
 
 class BaseDepthwiseConv(ConvolutionLayer):

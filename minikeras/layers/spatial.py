@@ -12,13 +12,7 @@ from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels import resize as kernels
 from minikeras.layers.convolution_base import with_defaults
-from minikeras.ops.convolutional import (
-    from_last,
-    join_shape,
-    split_shape,
-    standardize_tuple,
-    to_last,
-)
+from minikeras.ops.spatial import from_last, join_shape, split_shape, standardize_tuple, to_last
 
 Pairs = tuple[tuple[int, ...], ...]
 

@@ -12,7 +12,7 @@ from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
 from minikeras.layers.convolution_base import with_defaults
-from minikeras.ops.convolutional import join_shape, split_shape
+from minikeras.ops.spatial import join_shape, split_shape
 
 
 class BaseSpatialDropout(Layer):

@@ -11,7 +11,7 @@ from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels import pooling as kernels
 from minikeras.kernels import windows
 from minikeras.ops.base import Kernel
-from minikeras.ops.convolutional import (
+from minikeras.ops.spatial import (
     from_last,
     join_shape,
     split_shape,
@@ -88,8 +88,9 @@ class _Pool(Kernel):
         return pool_backward(ctx, dy, self.mode)
 
     def compute_output_spec(self, inputs: Any) -> Any:
+        pool_size, strides, padding, data_format = self._arguments(inputs.shape)
         shape = window_output_shape(
-            inputs.shape, None, *self._arguments(inputs.shape), what="pool_size"
+            inputs.shape, None, pool_size, strides, padding, data_format, what="pool_size"
         )
         return KerasTensor(shape, dtype=inputs.dtype)
 
