@@ -1,14 +1,13 @@
 """Elementwise operations against Keras: values, dtypes, errors, gradients."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import keras
 import minikeras
 from compat.ops_compare import ALL, FLOATS, INTS, NUMBERS, SETTINGS, Draw, compare
-
 
 # Name -> lowest and highest argument.
 UNARY = {
@@ -16,8 +15,7 @@ UNARY = {
         "abs absolute fabs negative sign square exp exp2 expm1 sin cos tan sinh cosh tanh arcsinh"
         " arctan deg2rad rad2deg floor ceil trunc round isnan isinf isfinite isneginf isposinf"
         " isreal signbit logical_not real imag conj conjugate angle nan_to_num erf erfc i0 sinc"
-        " copy cbrt"
-        .split(),
+        " copy cbrt".split(),
         (-3.0, 3.0),
     ),
     **dict.fromkeys(
@@ -121,7 +119,6 @@ def test_close(name, data):
     d = Draw(data)
     x = d.array(d.shape(), d.choice(*ALL))
     y = x + d.choice(0, 1e-6, 1e-3) if x.dtype != bool else x
-
 
     options = {"rtol": d.choice(1e-5, 1e-2), "equal_nan": d.flag()}
     expected = getattr(keras.ops, name)(x, y, **options)

@@ -176,7 +176,9 @@ def test_colors(data):
     compare("image.rgb_to_hsv", x, gradient=False, rtol=1e-5, atol=1e-6)
     compare("image.hsv_to_rgb", x, gradient=False, rtol=1e-5, atol=1e-6)
     compare("image.rgb_to_grayscale", x.astype("int32") * 100)
-    compare("image.rgb_to_grayscale", np.moveaxis(x, -1, -3), data_format="channels_first", rtol=1e-5)
+    compare(
+        "image.rgb_to_grayscale", np.moveaxis(x, -1, -3), data_format="channels_first", rtol=1e-5
+    )
 
 
 @SETTINGS
@@ -184,7 +186,9 @@ def test_colors(data):
 def test_geometry(data):
     d = Draw(data)
     x = d.array((2, 5, 6, 2), "float32", 0.0, 1.0)
-    transform = np.array([[1, 0, 0, 0, 1, 0, 0, 0]], "float32") + d.array((2, 8), "float32", -0.2, 0.2)
+    transform = np.array([[1, 0, 0, 0, 1, 0, 0, 0]], "float32") + d.array(
+        (2, 8), "float32", -0.2, 0.2
+    )
     transform[:, 6:] *= 0.05
     transform[:, [2, 5]] *= 10
     mode = d.choice("constant", "nearest", "reflect", "wrap")
@@ -289,5 +293,3 @@ def test_symbolic_shapes(name, shapes, more):
         outputs = getattr(module.ops, name)(*inputs, *more)
         results.append([(tuple(y.shape), y.dtype) for y in keras.tree.flatten(outputs)])
     assert results[0] == results[1]
-
-

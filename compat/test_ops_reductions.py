@@ -26,7 +26,14 @@ def test_reductions(name, data):
         return
     # TensorFlow's gradients of these are NaN, or differ where values are equal.
     smooth = name in ("sum", "mean", "var", "logsumexp", "nansum", "nanmean")
-    compare(name, x, axis=d.axes(x.shape), keepdims=d.flag(), gradient=smooth, rtol=1e-2 if x.dtype == "float16" else None)
+    compare(
+        name,
+        x,
+        axis=d.axes(x.shape),
+        keepdims=d.flag(),
+        gradient=smooth,
+        rtol=1e-2 if x.dtype == "float16" else None,
+    )
 
 
 @pytest.mark.parametrize("name", ["max", "min"])
@@ -44,7 +51,13 @@ def test_initial(name, data):
 def test_cumulative(name, data):
     d = Draw(data)
     x = d.array(d.shape(1), d.choice(*ALL))
-    compare(name, x, axis=d.choice(None, d.axis(x.shape)), dtype=d.choice(None, "float32"), rtol=1e-2 if x.dtype == "float16" else None)
+    compare(
+        name,
+        x,
+        axis=d.choice(None, d.axis(x.shape)),
+        dtype=d.choice(None, "float32"),
+        rtol=1e-2 if x.dtype == "float16" else None,
+    )
 
 
 @pytest.mark.parametrize("name", "argmax argmin nanargmax nanargmin".split())
@@ -69,7 +82,16 @@ def test_quantile(name, data):
     axes = d.axes(x.shape)
     if name.startswith("nan") and (x.dtype != "float32" or np.ndim(q)):
         return
-    compare(name, x, q, axis=axes, method=method, keepdims=d.flag() and not np.ndim(q), gradient=False, rtol=1e-5)
+    compare(
+        name,
+        x,
+        q,
+        axis=axes,
+        method=method,
+        keepdims=d.flag() and not np.ndim(q),
+        gradient=False,
+        rtol=1e-5,
+    )
 
 
 @SETTINGS
@@ -102,7 +124,9 @@ def test_counting(data):
     compare("nonzero", x)
     compare("histogram", d.array((6,), "float32"), bins=d.integer(1, 4), gradient=False)
     compare("unravel_index", d.array((4,), "int32", 0, 11), (3, 4))
-    compare("in_top_k", np.array([0, 1]), d.array((2, 4), "float32"), d.integer(1, 3), gradient=False)
+    compare(
+        "in_top_k", np.array([0, 1]), d.array((2, 4), "float32"), d.integer(1, 3), gradient=False
+    )
 
 
 @SETTINGS
@@ -113,7 +137,13 @@ def test_statistics(data):
     axis = d.axis(x.shape)
     compare("diff", x, n=d.integer(0, 2), axis=axis)
     compare("average", x, axis=axis)
-    compare("average", x, axis=axis, weights=d.array((x.shape[axis],), "float32", 0.5, 2.0), rtol=1e-2 if x.dtype == "float16" else None)
+    compare(
+        "average",
+        x,
+        axis=axis,
+        weights=d.array((x.shape[axis],), "float32", 0.5, 2.0),
+        rtol=1e-2 if x.dtype == "float16" else None,
+    )
     compare("trapezoid", x, dx=0.5, axis=-1, rtol=1e-2 if x.dtype == "float16" else None)
     if len(x.shape) == 2 and x.shape[1] > 1 and x.dtype.kind == "f" and x.dtype != "float16":
         compare("corrcoef", x, gradient=False, atol=1e-4)

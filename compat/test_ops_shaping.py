@@ -10,7 +10,6 @@ import minikeras
 from compat.ops_compare import ALL, NUMBERS, SETTINGS, Draw, compare, same
 
 
-
 @SETTINGS
 @given(st.data())
 def test_axes(data):
@@ -79,7 +78,13 @@ def test_copies(data):
     compare("diagonal", square)
     compare("trace", square)
     compare("meshgrid", square[0], square[:, 0], indexing=d.choice("xy", "ij"))
-    compare("vander", square[0], d.choice(None, 3), d.flag(), rtol=1e-2 if x.dtype == "float16" else None)
+    compare(
+        "vander",
+        square[0],
+        d.choice(None, 3),
+        d.flag(),
+        rtol=1e-2 if x.dtype == "float16" else None,
+    )
 
 
 @SETTINGS
@@ -103,7 +108,13 @@ def test_creation(data):
     floats = d.choice(None, "float32", "float64")
     options = {"num": d.integer(1, 5), "endpoint": d.flag(), "dtype": floats}
     compare("linspace", 0.5, 4.0, **options)
-    compare("linspace", np.zeros(2, "float32"), np.ones(2, "float32"), retstep=options["num"] > 1, **options)
+    compare(
+        "linspace",
+        np.zeros(2, "float32"),
+        np.ones(2, "float32"),
+        retstep=options["num"] > 1,
+        **options,
+    )
     compare("linspace", 0, 10, num=4, dtype="int32")
     compare("logspace", 0.0, 2.0, **options, rtol=1e-4)
     compare("geomspace", 1.0, 100.0, **options, rtol=1e-4)
@@ -117,7 +128,15 @@ def test_creation(data):
 def test_indexing(data):
     d = Draw(data)
     x = d.array((3, 4, 2), d.choice(*ALL))
-    key = d.choice(0, -1, slice(1, 3), slice(None, None, -1), (Ellipsis, 1), (None, 1, slice(0, 2)), (slice(None), 2))
+    key = d.choice(
+        0,
+        -1,
+        slice(1, 3),
+        slice(None, None, -1),
+        (Ellipsis, 1),
+        (None, 1, slice(0, 2)),
+        (slice(None), 2),
+    )
     expected = keras.ops.convert_to_tensor(x)[key]
     same(minikeras.ops.convert_to_tensor(x)[key], expected)
     index = d.array(d.shape(0, 2), "int32", 0, 2)
@@ -171,7 +190,10 @@ def test_linalg(data):
     d = Draw(data)
     dtype = d.choice("float32", "float64")
     n = d.integer(1, 4)
-    loose = {"rtol": 1e-3 if dtype == "float32" else 1e-8, "atol": 1e-3 if dtype == "float32" else 1e-8}
+    loose = {
+        "rtol": 1e-3 if dtype == "float32" else 1e-8,
+        "atol": 1e-3 if dtype == "float32" else 1e-8,
+    }
     a = d.array((*d.shape(0, 1), n, n), dtype) + 8 * np.eye(n, dtype=dtype)
     definite = a @ a.swapaxes(-1, -2)
     b = d.array((n, 2), dtype)
@@ -185,7 +207,9 @@ def test_linalg(data):
     if a.ndim == 2:
         compare("solve", a, b, **loose)
         compare("solve_triangular", a, b, lower=d.flag(), **loose)
-        compare("lstsq", d.array((n + 1, n), dtype), d.array((n + 1,), dtype), gradient=False, **loose)
+        compare(
+            "lstsq", d.array((n + 1, n), dtype), d.array((n + 1,), dtype), gradient=False, **loose
+        )
         compare("pinv", d.array((n + 1, n), dtype), gradient=False, **loose)
     compare("eigh", definite, gradient=False, **loose) if n == 1 else None
     compare("svd", a, compute_uv=False, gradient=False, **loose)
@@ -197,9 +221,13 @@ def test_linalg(data):
     for name in ("qr", "eigh", "svd"):
         found = [one.numpy() for one in getattr(minikeras.ops, name)(definite)]
         theirs = [np.asarray(one) for one in getattr(keras.ops, name)(definite)]
-        assert [(one.shape, one.dtype) for one in found] == [(one.shape, one.dtype) for one in theirs]
+        assert [(one.shape, one.dtype) for one in found] == [
+            (one.shape, one.dtype) for one in theirs
+        ]
         # Signs of the vectors are free; what they make up is not.
-        np.testing.assert_allclose(np.abs(found[0]), np.abs(theirs[0]), rtol=0.1, atol=0.1) if name == "qr" else None
+        np.testing.assert_allclose(
+            np.abs(found[0]), np.abs(theirs[0]), rtol=0.1, atol=0.1
+        ) if name == "qr" else None
 
 
 def test_linalg_reconstructs():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class GradientTape:
         self._watched: dict[int, tuple[Any, int]] = {}
         self._used = False
 
-    def __enter__(self) -> "GradientTape":
+    def __enter__(self) -> GradientTape:
         if self._entered:
             raise ValueError("This tape is recording already. Use another one inside.")
         if state.recording is not None:
@@ -249,7 +250,7 @@ class GradientTape:
                 )
         finally:
             self._persistent = persistent
-        results = []
+        results: list = []
         for parts in zip(*rows):
             if parts[0] is None:
                 results.append(None)

@@ -191,9 +191,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     weights = np.exp(values - values.max(-1, keepdims=True))
     cumulative = np.cumsum(weights, -1)
     draws = draw_generator(seed).random((len(values), int(static(num_samples))))
-    picks = [
-        np.searchsorted(row, draw * row[-1], "right") for row, draw in zip(cumulative, draws)
-    ]
+    picks = [np.searchsorted(row, draw * row[-1], "right") for row, draw in zip(cumulative, draws)]
     result = np.minimum(np.array(picks).reshape(draws.shape), values.shape[1] - 1)
     return Tensor(result.astype(dtypes.to_numpy_dtype(dtype)))
 

@@ -10,7 +10,7 @@ Example:
 [4, 6]
 """
 
-# ruff: noqa: F403
+# ruff: noqa: F401, F403
 import numpy as _np
 
 from minikeras.engine import symbolic as _symbolic
@@ -19,32 +19,29 @@ from minikeras.ops import elementwise as _elementwise
 from minikeras.ops import image, linalg, nn, numpy
 from minikeras.ops.activation import *
 from minikeras.ops.arithmetic import *
+from minikeras.ops.blocks import *
 from minikeras.ops.control_flow import *
-from minikeras.ops.convolutional import (
-    conv,
-    conv_transpose,
-    depthwise_conv,
-    separable_conv,
-)
+from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
 from minikeras.ops.core import *
+from minikeras.ops.counting import *
 from minikeras.ops.creation import *
 from minikeras.ops.ctc import *
+from minikeras.ops.cumulative import *
 from minikeras.ops.elementwise import *
 from minikeras.ops.fourier import *
 from minikeras.ops.indexing import *
+from minikeras.ops.joining import *
 from minikeras.ops.layout import *
 from minikeras.ops.linalg import *
 from minikeras.ops.linalg import logdet, slogdet
 from minikeras.ops.losses import *
 from minikeras.ops.normalization import *
-from minikeras.ops.pooling import (
-    adaptive_average_pool,
-    adaptive_max_pool,
-    average_pool,
-    max_pool,
-)
+from minikeras.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from minikeras.ops.products import *
+from minikeras.ops.quantiles import *
+from minikeras.ops.ranges import *
 from minikeras.ops.reductions import *
+from minikeras.ops.scattering import *
 from minikeras.ops.segments import *
 from minikeras.ops.shaping import *
 from minikeras.ops.sorting import *

@@ -1,5 +1,7 @@
 """Activation functions, on the kernels that layers use too."""
 
+# ruff: noqa: E501 - the tables are aligned, one operation a line
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """Elementwise operations on two tensors: name, forward, derivative by each operand."""
 
+# ruff: noqa: E501 - the tables are aligned, one operation a line
+
 from __future__ import annotations
 
 import math

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from functools import lru_cache
-from typing import Any, Callable, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def tensor(x: Any) -> Any:
         isinstance(leaf, KerasTensor) or getattr(leaf, "recording", None) is not None
         for leaf in tree.flatten(x)
     ):
-        from minikeras.ops.shaping import stack
+        from minikeras.ops.joining import stack
 
         return stack([tensor(item) for item in x])
     if x is None:
@@ -103,16 +103,14 @@ def kind_of(x: Any) -> Any:
     return x.dtype if hasattr(x, "dtype") else type(x)
 
 
-@lru_cache(maxsize=None)
+@functools.cache
 def _common(kinds: tuple, floatx: str) -> np.dtype:
     return dtypes.numpy_dtype(dtypes.result_type(*kinds))
 
 
 def common_dtype(*xs: Any) -> np.dtype:
     """The dtype in which operands (arrays, scalars, or types such as `float`) combine."""
-    return _common(
-        tuple([x if isinstance(x, type) else kind_of(x) for x in xs]), config.floatx()
-    )
+    return _common(tuple([x if isinstance(x, type) else kind_of(x) for x in xs]), config.floatx())
 
 
 def float_dtype(x: Any) -> np.dtype:
@@ -243,8 +241,19 @@ class Kernel(Operation):
 
     def __init_subclass__(cls, register: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = inspect.get_annotations(cls)
-        cls.fields = {**cls.fields, **{key: cls.__dict__.get(key, MISSING) for key in own}}
+        own = {
+            key
+            for key, kind in inspect.get_annotations(cls).items()
+            if not str(kind).startswith("ClassVar")
+        }
+        cls.fields = {
+            **cls.fields,
+            **{
+                key: cls.__dict__.get(key, MISSING)
+                for key in inspect.get_annotations(cls)
+                if key in own
+            },
+        }
         cls.differentiable = cls.backward is not Kernel.backward
         if register and not cls.__name__.startswith("_"):
             registry.operations.register(cls.__name__)(cls)
@@ -285,9 +294,7 @@ def _bind(signature: inspect.Signature, args: tuple, kwargs: dict) -> dict:
     return bound.arguments
 
 
-def composite(
-    function: F | None = None, *, tensors: int = 1, name: str | None = None
-) -> Any:
+def composite(function: F | None = None, *, tensors: int = 1, name: str | None = None) -> Any:
     """Decorator: a function made of other operations, as an operation of its own.
 
     Args:

@@ -10,8 +10,8 @@ from minikeras.ops.base import composite, tensor
 from minikeras.ops.core import cast
 from minikeras.ops.elementwise import abs, clip
 from minikeras.ops.indexing import get_item, where
+from minikeras.ops.joining import concatenate
 from minikeras.ops.reductions import max, min
-from minikeras.ops.shaping import concatenate
 
 
 def check_rank(images: Any, name: str = "images") -> None:
@@ -140,4 +140,3 @@ def hsv_to_rgb(images: Any, data_format: Any = None) -> Any:
     colors = [abs(turn - 3.0) - 1.0, 2.0 - abs(turn - 2.0), 2.0 - abs(turn - 4.0)]
     parts = [(1.0 - saturation + saturation * clip(one, 0.0, 1.0)) * value for one in colors]
     return concatenate(parts, axis=axis)
-

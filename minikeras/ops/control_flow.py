@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from minikeras.engine.registry import operations
 from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 from minikeras.ops.base import array_of, static, tensor
 from minikeras.ops.indexing import get_item
-from minikeras.ops.shaping import concatenate, flip, reshape, stack
+from minikeras.ops.joining import concatenate, stack
+from minikeras.ops.shaping import flip, reshape
 
 
 class _Flow(Operation):
@@ -314,9 +316,7 @@ def vectorize(pyfunc: Callable, excluded: Any, signature: str | None) -> Callabl
             raise TypeError(
                 f"The signature {signature!r} has {len(ranks)} arguments. Received: {len(values)}"
             )
-        loops = [
-            value.shape[: len(value.shape) - rank] for value, rank in zip(values, ranks)
-        ]
+        loops = [value.shape[: len(value.shape) - rank] for value, rank in zip(values, ranks)]
         shape = np.broadcast_shapes(*loops)
         results = []
         from minikeras.ops.shaping import broadcast_to

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -75,7 +76,10 @@ class SaturateCast(CastTo):
         low, high = _range(target)
         with np.errstate(invalid="ignore", over="ignore"):
             ctx.save((x >= low) & (x <= high))
-            return np.clip(x.astype(np.result_type(x.dtype, "float64") if x.dtype.kind == "f" else x.dtype), *_inside(x.dtype, low, high)).astype(target)
+            return np.clip(
+                x.astype(np.result_type(x.dtype, "float64") if x.dtype.kind == "f" else x.dtype),
+                *_inside(x.dtype, low, high),
+            ).astype(target)
 
     def backward(self, ctx: Any, dy: Any) -> Any:
         dx = CastTo.backward(self, ctx, dy)
@@ -115,9 +119,7 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
     return SaturateCast(dtypes.standardize_dtype(dtype))(x)
 
 
-def convert_to_tensor(
-    x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None
-) -> Any:
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
     """Anything array-like as a tensor.
 
     Args:
@@ -288,10 +290,10 @@ class _Custom(Kernel):
     """One call of a function with its own gradient."""
 
     gradient: Any
+    outputs: ClassVar[Any] = None
 
     def forward(self, ctx: Any, *arrays: Any) -> Any:
-        output = self.outputs  # type: ignore[attr-defined]
-        return output
+        return self.outputs
 
     def backward(self, ctx: Any, *douts: Any) -> Any:
         gradients = self.gradient(*[None if dy is None else Tensor(dy) for dy in douts])
@@ -331,7 +333,7 @@ def custom_gradient(f: Callable) -> Callable:
         operation = _Custom(gradient)
         one = not isinstance(outputs, (list, tuple))
         operation.outputs = array_of(outputs) if one else tuple(array_of(y) for y in outputs)
-        return call_kernel(operation, [x if isinstance(x, Operators) else x for x in args], {})
+        return call_kernel(operation, list(args), {})
 
     return function
 

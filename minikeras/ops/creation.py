@@ -197,7 +197,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return Tensor(values.astype(_dtype(dtype)))
 
 
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on a diagonal, zeros elsewhere.
 
     Args:
@@ -212,7 +212,7 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N
     >>> minikeras.ops.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    N, M = _count("N", N), None if M is None else _count("M", M)  # noqa: N806
+    N, M = _count("N", N), None if M is None else _count("M", M)
     return Tensor(np.eye(N, M, k, _dtype(dtype)))
 
 
@@ -235,7 +235,7 @@ def identity(n: Any, dtype: Any = None) -> Any:
     return eye(n, dtype=dtype)
 
 
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
     """Ones on and below a diagonal, zeros above.
 
     >>> import minikeras

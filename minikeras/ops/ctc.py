@@ -51,7 +51,9 @@ class CTCLoss(Kernel):
         last = 2 * target_length.astype("int64")
         places = np.arange(width)
         rows = np.arange(batch)
-        emitted = np.take_along_axis(logs, np.broadcast_to(path[:, None], (batch, steps, width)), -1)
+        emitted = np.take_along_axis(
+            logs, np.broadcast_to(path[:, None], (batch, steps, width)), -1
+        )
 
         def shifted(a: np.ndarray, n: int) -> np.ndarray:
             out = np.full_like(a, _NEVER)
@@ -80,9 +82,7 @@ class CTCLoss(Kernel):
             ahead[:, :-2] = skips[:, 2:]
             after = np.full((batch, width), _NEVER)
             for t in range(steps - 1, -1, -1):
-                step = _add(
-                    after, shifted(after, -1), np.where(ahead, shifted(after, -2), _NEVER)
-                )
+                step = _add(after, shifted(after, -1), np.where(ahead, shifted(after, -2), _NEVER))
                 beta[:, t] = np.where((end == t)[:, None], np.where(stop, 0.0, _NEVER), step)
                 after = beta[:, t] + emitted[:, t]
             share = np.exp(np.minimum(alpha + beta - total[:, None, None], 0))
@@ -143,7 +143,7 @@ def _greedy(logits: np.ndarray, merge: bool, blank: int) -> tuple[list, float]:
 
 def _beam(logs: np.ndarray, width: int, paths: int, blank: int) -> list:
     """The most probable prefixes: each with the logs of ending in blank and in a label."""
-    beams = {(): (0.0, _NEVER)}
+    beams: dict[tuple, tuple] = {(): (0.0, _NEVER)}
     for step in logs:
         found: dict[tuple, list] = {}
         for prefix, (ends_blank, ends_label) in beams.items():
@@ -160,8 +160,8 @@ def _beam(logs: np.ndarray, width: int, paths: int, blank: int) -> list:
                 entry[1] = np.logaddexp(entry[1], start + step[label])
         ranked = sorted(found.items(), key=lambda item: -np.logaddexp(*item[1]))[:width]
         beams = {prefix: (a, b) for prefix, (a, b) in ranked}
-    ranked = sorted(beams.items(), key=lambda item: -np.logaddexp(*item[1]))[:paths]
-    return [(prefix, float(np.logaddexp(*scores))) for prefix, scores in ranked]
+    best: Any = sorted(beams.items(), key=lambda item: -np.logaddexp(*item[1]))[:paths]
+    return [(prefix, float(np.logaddexp(*scores))) for prefix, scores in best]
 
 
 class CTCDecode(Kernel):

@@ -1,5 +1,7 @@
 """Elementwise operations on one tensor: name, forward, derivative."""
 
+# ruff: noqa: E501 - the tables are aligned, one operation a line
+
 from __future__ import annotations
 
 import math
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.ops import special
-from minikeras.ops.base import Kernel, as_float, is_inexact, static
+from minikeras.ops.base import Kernel, is_inexact, static
 from minikeras.ops.tables import unary
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)

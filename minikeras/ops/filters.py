@@ -13,9 +13,10 @@ from minikeras.ops.color import check_rank
 from minikeras.ops.convolutional import depthwise_conv
 from minikeras.ops.core import cast
 from minikeras.ops.indexing import get_item
+from minikeras.ops.joining import stack
 from minikeras.ops.layout import pad
 from minikeras.ops.reductions import mean
-from minikeras.ops.shaping import expand_dims, moveaxis, reshape, squeeze, stack
+from minikeras.ops.shaping import expand_dims, moveaxis, reshape, squeeze
 
 
 def _bell(size: int, sigma: float) -> np.ndarray:
@@ -183,15 +184,14 @@ def _sides(size: Any, before: Any, after: Any, target: Any, sign: int, names: tu
     given = [one is not None for one in (before, after, target)]
     if sum(given) != 2:
         raise ValueError(
-            f"Exactly two of {names} must be given. Received: {dict(zip(names, (before, after, target)))}"
+            f"Exactly two of {names} must be given. Received:"
+            f" {dict(zip(names, (before, after, target)))}"
         )
     if before is None or after is None:
         if size is None:
             raise ValueError(f"The size of the images must be known to find {names}.")
         rest = sign * (target - size)
-        before, after = (
-            (rest - after, after) if before is None else (before, rest - before)
-        )
+        before, after = (rest - after, after) if before is None else (before, rest - before)
     if before < 0 or after < 0:
         raise ValueError(
             f"{names[0]} and {names[1]} must be >= 0. Received: {names[0]}={before},"

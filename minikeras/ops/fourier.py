@@ -18,8 +18,7 @@ from minikeras.ops.layout import pad
 def _pair(x: Any) -> list:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(
-            "Input `x` should be a tuple of two tensors - real and imaginary."
-            f" Received: x={x}"
+            f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}"
         )
     real, imaginary = tensor(x[0]), tensor(x[1])
     if tuple(real.shape) != tuple(imaginary.shape):
@@ -374,7 +373,7 @@ def stft(
     x = tensor(x)
     if str(x.dtype) not in ("float32", "float64"):
         raise TypeError(
-            "Invalid input type. Expected `float32` or `float64`. Received: input type=" f"{x.dtype}"
+            f"Invalid input type. Expected `float32` or `float64`. Received: input type={x.dtype}"
         )
     if center:
         width = [(0, 0)] * (len(x.shape) - 1) + [(fft_length // 2, fft_length // 2)]
@@ -495,7 +494,7 @@ def polar(abs_: Any, angle: Any) -> Any:
     >>> minikeras.ops.polar([2.0], [0.0]).tolist()
     [(2+0j)]
     """
-    from minikeras.ops.shaping import stack
+    from minikeras.ops.joining import stack
 
     size, angle = tensor(abs_), tensor(angle)
     real, imaginary = _pair((size * cos(angle), size * sin(angle)))

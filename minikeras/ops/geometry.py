@@ -68,9 +68,7 @@ class _Projective(Kernel):
         row = np.where(lost, -1e6, _affine_place(row, height, self.fill_mode))
         column = np.where(lost, -1e6, _affine_place(column, width, self.fill_mode))
         if self.interpolation == "nearest":
-            nodes = [
-                (_round_away(row), _round_away(column), np.ones_like(row))
-            ]
+            nodes = [(_round_away(row), _round_away(column), np.ones_like(row))]
         else:
             top, left = np.floor(row), np.floor(column)
             down, right = row - top, column - left
@@ -420,7 +418,8 @@ def elastic_transform(
     """
     from minikeras.engine.rng import draw_generator
     from minikeras.ops.filters import gaussian_blur
-    from minikeras.ops.shaping import expand_dims, squeeze, stack
+    from minikeras.ops.joining import stack
+    from minikeras.ops.shaping import expand_dims, squeeze
 
     images = tensor(images)
     _choice("interpolation", interpolation, INTERPOLATIONS)
@@ -446,7 +445,10 @@ def elastic_transform(
     for b in range(batch):
         # The same displacement for all channels.
         places = (grid + moved[:, b]).astype(dtype)
-        planes = [images[b, i] if first else images[b, ..., i] for i in range(images.shape[1 if first else -1])]
+        planes = [
+            images[b, i] if first else images[b, ..., i]
+            for i in range(images.shape[1 if first else -1])
+        ]
         outputs.append(
             stack(
                 [map_coordinates(plane, places, order, fill_mode, fill_value) for plane in planes],

@@ -1,7 +1,22 @@
 """`keras.ops.numpy`: the operations that NumPy has too."""
 
-from minikeras.ops import arithmetic, creation, elementwise, indexing, layout, products, reductions
-from minikeras.ops import shaping, sorting, statistics
+from minikeras.ops import (
+    arithmetic,
+    counting,
+    creation,
+    cumulative,
+    elementwise,
+    indexing,
+    joining,
+    layout,
+    products,
+    quantiles,
+    ranges,
+    reductions,
+    shaping,
+    sorting,
+    statistics,
+)
 from minikeras.ops.core import array, copy, ndim, size  # noqa: F401
 from minikeras.ops.linalg import slogdet  # noqa: F401
 
@@ -12,17 +27,22 @@ _ELSEWHERE = {
 }  # fmt: skip
 _MODULES = (
     arithmetic,
+    counting,
     creation,
+    cumulative,
     elementwise,
     indexing,
+    joining,
     layout,
     products,
+    quantiles,
+    ranges,
     reductions,
     shaping,
     sorting,
     statistics,
 )
-__all__ = sorted(  # noqa: PLE0605
+__all__ = sorted(
     {"array", "copy", "ndim", "size", "slogdet"}
     | {name for module in _MODULES for name in module.__all__ if name not in _ELSEWHERE}
 )

@@ -226,7 +226,9 @@ def einsum_terms(subscripts: str, ndims: list) -> tuple[list, str]:
         output = output.replace("...", dots)
     else:
         letters = "".join(full)
-        output = dots + "".join(sorted(c for c in set(letters) - set(dots) if letters.count(c) == 1))
+        output = dots + "".join(
+            sorted(c for c in set(letters) - set(dots) if letters.count(c) == 1)
+        )
     return full, output
 
 
@@ -296,9 +298,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
         first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
     first = [canonical_axis(axis, m, "axes") for axis in first]
     second = [canonical_axis(axis, n, "axes") for axis in second]
-    if len(first) != len(second) or any(
-        x1.shape[i] != x2.shape[j] for i, j in zip(first, second)
-    ):
+    if len(first) != len(second) or any(x1.shape[i] != x2.shape[j] for i, j in zip(first, second)):
         raise ValueError(
             f"The axes to sum over do not match. Received: axes={axes}, x1.shape={x1.shape},"
             f" x2.shape={x2.shape}"

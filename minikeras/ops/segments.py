@@ -1,8 +1,10 @@
 """Reductions by segment, and distances."""
 
+# ruff: noqa: E501 - the tables are aligned, one operation a line
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +20,7 @@ class _Segment(Kernel):
 
     num_segments: Any = None
     sorted: bool = False
-    ufunc = np.add
+    ufunc: ClassVar[Any] = np.add
 
     def start(self, dtype: np.dtype) -> Any:
         """What an empty segment gives."""
@@ -41,7 +43,11 @@ class _Segment(Kernel):
 
     def spread(self, values: np.ndarray, ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """The value of the segment of each slice; 0 for slices of none."""
-        out = values[np.where(kept, ids, 0)] if len(values) else np.zeros((len(ids), *values.shape[1:]), values.dtype)
+        out = (
+            values[np.where(kept, ids, 0)]
+            if len(values)
+            else np.zeros((len(ids), *values.shape[1:]), values.dtype)
+        )
         out[~kept] = 0
         return out
 
@@ -62,7 +68,7 @@ class _Segment(Kernel):
 class SegmentSum(_Segment):
     """Sum of the slices of each segment."""
 
-    ufunc = np.add
+    ufunc: ClassVar[Any] = np.add
 
     def start(self, dtype: np.dtype) -> Any:
         return 0
@@ -74,7 +80,7 @@ class SegmentSum(_Segment):
 class SegmentMax(_Segment):
     """Largest of the slices of each segment; equal ones share the gradient."""
 
-    ufunc = np.maximum
+    ufunc: ClassVar[Any] = np.maximum
 
     def start(self, dtype: np.dtype) -> Any:
         if dtype.kind == "f":
@@ -92,7 +98,7 @@ class SegmentMax(_Segment):
 class SegmentMin(SegmentMax):
     """Smallest of the slices of each segment; equal ones share the gradient."""
 
-    ufunc = np.minimum
+    ufunc: ClassVar[Any] = np.minimum
 
     def start(self, dtype: np.dtype) -> Any:
         if dtype.kind == "f":
@@ -103,7 +109,7 @@ class SegmentMin(SegmentMax):
 class SegmentProd(_Segment):
     """Product of the slices of each segment."""
 
-    ufunc = np.multiply
+    ufunc: ClassVar[Any] = np.multiply
 
     def start(self, dtype: np.dtype) -> Any:
         return 1
@@ -117,7 +123,9 @@ class SegmentProd(_Segment):
         mine = data == 0
         product = self.spread(others, ids, kept)
         # Without itself: nothing is left where another one is zero.
-        without = np.where(mine, product * (count == 1), np.where(count == 0, product / np.where(mine, 1, data), 0))
+        without = np.where(
+            mine, product * (count == 1), np.where(count == 0, product / np.where(mine, 1, data), 0)
+        )
         return without * self.spread(dy, ids, kept)
 
 

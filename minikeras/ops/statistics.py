@@ -20,10 +20,11 @@ from minikeras.ops.base import (
     tensor,
 )
 from minikeras.ops.core import cast
+from minikeras.ops.cumulative import cumprod, cumsum
 from minikeras.ops.elementwise import isnan, real, sqrt, square
 from minikeras.ops.indexing import get_item, where
 from minikeras.ops.products import matmul
-from minikeras.ops.reductions import all, cumprod, cumsum, max, min, prod, sum
+from minikeras.ops.reductions import all, max, min, prod, sum
 from minikeras.ops.shaping import expand_dims, transpose
 
 _DOC = """{summary}
@@ -259,7 +260,9 @@ class Correlate(Kernel):
     def bounds(self, n: int, m: int) -> tuple:
         """Which part of the full correlation it is."""
         full = n + m - 1
-        size = {"full": full, "same": builtins.max(n, m), "valid": builtins.abs(n - m) + 1}[self.mode]
+        size = {"full": full, "same": builtins.max(n, m), "valid": builtins.abs(n - m) + 1}[
+            self.mode
+        ]
         start = builtins.min(n, m) - 1 if self.mode == "valid" else (full - size) // 2
         return start, size
 
@@ -373,9 +376,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
     x1, x2 = tensor(x1), tensor(x2)
     if np.dtype(x2.dtype).kind not in "iu":
-        raise TypeError(
-            f"ldexp exponent must be an integer type. Received: x2 dtype={x2.dtype}"
-        )
+        raise TypeError(f"ldexp exponent must be an integer type. Received: x2 dtype={x2.dtype}")
     dtype = dtypes.result_type(x1.dtype, x2.dtype, float)
     x1 = cast(x1, dtype)
     return multiply(x1, cast(exp2(cast(x2, dtype)), dtype))

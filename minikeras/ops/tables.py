@@ -6,7 +6,8 @@ gradient of the output; `x` (or `a` and `b`), the operands; `y`, the output.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,9 +53,9 @@ RULES: dict[str, Callable] = {
 class Unary(Kernel, register=False):
     """An elementwise function of one tensor."""
 
-    function = None  # type: ignore
-    derivative = None  # type: ignore
-    wants = ()  # type: ignore
+    function: ClassVar[Any] = None
+    derivative: ClassVar[Any] = None
+    wants: ClassVar[Any] = ()
     rule = "float"
 
     def forward(self, ctx: Any, x: Any) -> Any:
@@ -78,8 +79,6 @@ class Unary(Kernel, register=False):
         return KerasTensor(x.shape, dtype=dtype)
 
 
-
-
 def unary(
     name: str,
     function: Callable,
@@ -101,7 +100,7 @@ def unary(
         public: Name of the function; defaults to `name` in snake_case.
     """
     wants = _needs(derivative)[1:] if derivative else ()
-    kind = type(
+    kind: Any = type(
         name,
         (Unary,),
         {
@@ -119,7 +118,7 @@ def unary(
     def operation(x: Any) -> Any:
         if isinstance(x, KerasTensor):
             return kind()(x)
-        return call_kernel(shared, (tensor(x),), {})
+        return call_kernel(shared, [tensor(x)], {})
 
     operation.__name__ = operation.__qualname__ = public or to_snake_case(name)
     kept = {"float": "floats keep their dtype, integers become `floatx()`."}
@@ -146,9 +145,9 @@ class Binary(Kernel, register=False):
     """An elementwise function of two tensors that broadcast."""
 
     scalars = True
-    function = None  # type: ignore
-    derivatives = None  # type: ignore
-    wants = ()  # type: ignore
+    function: ClassVar[Any] = None
+    derivatives: ClassVar[Any] = None
+    wants: ClassVar[Any] = ()
     rule = "same"
     weak = True
     boolean = False
@@ -160,10 +159,12 @@ class Binary(Kernel, register=False):
             return np.dtype(bool)
         kinds = (a, b, float) if cls.rule == "float" else (a, b)
         dtype = common_dtype(*kinds)
-        if cls.rule == "number" and dtype == bool:
+        if cls.rule == "number" and dtype.kind == "b":
             return np.dtype("int32")
         if cls.rule == "wide":
-            return np.dtype("float64") if dtype in _LONG else RULES["float"](np.empty(0, dtype)).dtype
+            return (
+                np.dtype("float64") if dtype in _LONG else RULES["float"](np.empty(0, dtype)).dtype
+            )
         return dtype
 
     def forward(self, ctx: Any, a: Any, b: Any) -> Any:
@@ -193,9 +194,7 @@ class Binary(Kernel, register=False):
         if ctx.recording:
             kept = {"a": x, "b": z, "y": y}
             ctx.saved = [[kept[key] for key in keys] for keys in self.wants]
-            ctx.operands = [
-                (one.shape, one.dtype) if is_inexact(one) else None for one in (a, b)
-            ]
+            ctx.operands = [(one.shape, one.dtype) if is_inexact(one) else None for one in (a, b)]
         return y
 
     def backward(self, ctx: Any, dy: Any) -> Any:
@@ -222,8 +221,6 @@ class Binary(Kernel, register=False):
         if self.rule in ("number", "wide"):
             dtype = RULES[self.rule](np.empty(0, dtypes.numpy_dtype(dtype))).dtype
         return KerasTensor(shape, dtype=dtype)
-
-
 
 
 def _scalar(value: Any, dtype: np.dtype) -> np.ndarray:
@@ -260,7 +257,7 @@ def binary(
     """
     differentiable = derivative_a is not None or derivative_b is not None
     derivatives = (derivative_a or _zero, derivative_b or _zero)
-    kind = type(
+    kind: Any = type(
         name,
         (Binary,),
         {
@@ -280,7 +277,7 @@ def binary(
     def run(x1: Any, x2: Any) -> Any:
         if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
             return kind()(x1, x2)
-        return call_kernel(shared, (operand(x1), operand(x2)), {})
+        return call_kernel(shared, [operand(x1), operand(x2)], {})
 
     if arguments == "x1 x2":
 
@@ -299,7 +296,8 @@ def binary(
         "compare": "of bools.",
     }
     operation.__doc__ = (
-        f"{doc}\n\n    Args:\n        {first}: Tensor or number.\n        {second}: Tensor or number;"
+        f"{doc}\n\n    Args:\n        {first}: Tensor or number.\n"
+        f"        {second}: Tensor or number;"
         f" the shapes must broadcast.\n\n    Returns:\n        Tensor of the broadcast shape"
         f"; {kept.get(rule, 'its dtype is what those of the operands promote to.')}\n\n"
         f"    Raises:\n        ValueError: if the shapes do not broadcast.\n"

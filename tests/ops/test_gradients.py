@@ -1,5 +1,7 @@
 """The gradient of every differentiable operation, in float64, against differences."""
 
+# ruff: noqa: E501 - one case a line
+
 import numpy as np
 import pytest
 
@@ -357,8 +359,8 @@ CASES.update(
             (ops.categorical_crossentropy, probabilities(3, 4), positive(3, 4)),
         ],
         "SparseCategoricalCrossentropy": [
-            (lambda x, l=l: ops.sparse_categorical_crossentropy(INDEX, x, from_logits=l), positive(3, 4) / 3)
-            for l in (True, False)
+            (lambda x, logits=logits: ops.sparse_categorical_crossentropy(INDEX, x, from_logits=logits), positive(3, 4) / 3)
+            for logits in (True, False)
         ],
         "CTCLoss": [
             (
