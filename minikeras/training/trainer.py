@@ -1,4 +1,4 @@
-"""`Trainer`: compile, fit, evaluate, predict, and the points where users override them."""
+"""`Trainer`: fit, evaluate, predict, and single batches."""
 
 from __future__ import annotations
 
@@ -8,462 +8,14 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.engine import dtypes, registry, rng, serialization, tree
+from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
-from minikeras.engine.operation import trace_once
-from minikeras.engine.recording import Paused
-from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain
+from minikeras.training.overriding import Steps, as_tensors
 
 
-class Trainer:
+class Trainer(Steps):
     """What makes a layer a model: training, evaluation and prediction."""
-
-    _no_track: frozenset
-    built: bool
-    compiled: bool
-    history: Any
-    steps_per_execution: int
-    _initial_epoch: int | None
-    _compile_arguments: Any
-    _trainable_when_compiled: list
-    _compile_loss: Any
-    _compile_metrics: Any
-    _loss_tracker: Any
-
-    def __init__(self) -> None:
-        self.__dict__.update(
-            _optimizer=None,
-            _compile_loss=None,
-            _compile_metrics=None,
-            _loss_tracker=None,
-            _compile_arguments=None,
-            _stepper=None,
-            _program=None,
-            compiled=False,
-            stop_training=False,
-            run_eagerly=False,
-            jit_compile=False,
-            steps_per_execution=1,
-            history=None,
-            # Set by a callback that resumes an interrupted run.
-            _initial_epoch=None,
-            _shuffle_rng=None,
-        )
-
-    # Compiling
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        """Say how to train.
-
-        Args:
-            optimizer: Optimizer, or its name. Defaults to `"rmsprop"`.
-            loss: Loss, its name, a function `(y_true, y_pred)`, or a list or dict of them, one per
-                output. None: the losses that the layers add.
-            loss_weights: Float, list or dict of floats: the weight of each output's loss.
-            metrics: List of metrics (names, functions, objects), or a list of lists or a dict, one
-                per output.
-            weighted_metrics: The same, for metrics that use sample weights.
-            run_eagerly: Boolean. Everything always runs eagerly here; no effect on results.
-            steps_per_execution: Positive integer, default 1. Callbacks see every that many batches.
-            jit_compile: Kept for Keras's signature: nothing is compiled; no effect on results.
-            auto_scale_loss: Boolean, default True. Under `mixed_float16`, whether the optimizer is
-                wrapped in a `LossScaleOptimizer`.
-
-        Raises:
-            ValueError: for unknown names, listing near matches.
-        """
-        from minikeras.metrics import Mean
-        from minikeras.training.objectives import CompiledLoss, CompiledMetrics
-
-        if kwargs:
-            raise ValueError(
-                f"Unrecognized arguments of `compile()`: {sorted(kwargs)}. Known arguments:"
-                " optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,"
-                " steps_per_execution, jit_compile, auto_scale_loss."
-            )
-        if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
-            raise ValueError(
-                "Argument `steps_per_execution` must be a positive integer. Received:"
-                f" steps_per_execution={steps_per_execution!r}"
-            )
-        from minikeras import optimizers
-
-        self._clear_previous_trainer_metrics()
-        optimizer = optimizers.get(optimizer)
-        if (
-            optimizer is not None
-            and auto_scale_loss
-            and self._dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
-            and not isinstance(optimizer, optimizers.LossScaleOptimizer)
-        ):
-            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        compiled_loss = CompiledLoss(loss, loss_weights) if loss is not None else None
-        compiled_metrics = (
-            CompiledMetrics(metrics, weighted_metrics)
-            if metrics is not None or weighted_metrics is not None
-            else None
-        )
-        self.__dict__.update(
-            _optimizer=optimizer,
-            _compile_loss=compiled_loss,
-            _compile_metrics=compiled_metrics,
-            _loss_tracker=Mean(name="loss") if loss is not None or self._losses_expected() else None,
-            loss=loss,
-            _trainable_when_compiled=list(self.trainable_variables),  # type: ignore[attr-defined]
-            _stepper=None,
-            _program=None,
-            compiled=True,
-            stop_training=False,
-            run_eagerly=bool(run_eagerly),
-            jit_compile=False,
-            steps_per_execution=int(steps_per_execution),
-            _compile_arguments={
-                "optimizer": optimizer,
-                "loss": loss,
-                "loss_weights": loss_weights,
-                "metrics": metrics,
-                "weighted_metrics": weighted_metrics,
-                "run_eagerly": run_eagerly,
-                "steps_per_execution": steps_per_execution,
-                "jit_compile": False,
-            },
-        )
-
-    def _losses_expected(self) -> bool:
-        return True
-
-    def _clear_previous_trainer_metrics(self) -> None:
-        return None
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer that `compile` was given."""
-        return self.__dict__.get("_optimizer")
-
-    @optimizer.setter
-    def optimizer(self, value: Any) -> None:
-        self.__dict__["_optimizer"] = value
-        self.__dict__["_stepper"] = None
-
-    @property
-    def metrics(self) -> list:
-        """The loss tracker, the compiled metrics, and the metrics of the layers."""
-        metrics = self._get_own_metrics()
-        for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
-            if isinstance(layer, Trainer):
-                continue
-            metrics.extend(layer._metrics)
-        seen: set[int] = set()
-        return [m for m in metrics if not (id(m) in seen or seen.add(id(m)))]  # type: ignore[func-returns-value]
-
-    def _get_own_metrics(self) -> list:
-        metrics: list = []
-        if self.__dict__.get("_loss_tracker") is not None:
-            metrics.append(self._loss_tracker)
-        if self.__dict__.get("_compile_metrics") is not None:
-            metrics.append(self._compile_metrics)
-        if self.__dict__.get("_compile_loss") is not None:
-            metrics.extend(self._compile_loss.metrics)
-        metrics.extend(self._metrics)  # type: ignore[attr-defined]
-        return metrics
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Set all metrics back."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def get_metrics_result(self) -> dict:
-        """The values of the metrics by name."""
-        results: dict = {}
-        for metric in self.metrics:
-            value = metric.result()
-            if isinstance(value, dict):
-                results.update(value)
-            else:
-                results[metric.name] = value
-        return results
-
-    def get_compile_config(self) -> dict | None:
-        """The arguments of `compile`, as a config.
-
-        None if the model is not compiled.
-        """
-        if self.compiled and self._compile_arguments is not None:
-            return {
-                key: serialization.serialize(value)
-                for key, value in self._compile_arguments.items()
-            }
-        return None
-
-    def compile_from_config(self, config: dict) -> None:
-        """Compile with the arguments in `config`."""
-        if type(self).compile is not Trainer.compile and (
-            not config or "optimizer" not in config and not set(config) <= _COMPILE_ARGUMENTS
-        ):
-            warnings.warn(
-                "`compile()` was not called as part of model loading because the model's `compile()`"
-                " method is custom. Override `get_compile_config()` and `compile_from_config()`, or"
-                " call `compile()` after loading.",
-                stacklevel=2,
-            )
-            return
-        config = {
-            "optimizer": serialization.deserialize(config.get("optimizer"), registry.optimizers),
-            "loss": _deserialize_objective(config.get("loss"), registry.losses),
-            "loss_weights": config.get("loss_weights"),
-            "metrics": _deserialize_objective(config.get("metrics"), registry.metrics),
-            "weighted_metrics": _deserialize_objective(
-                config.get("weighted_metrics"), registry.metrics
-            ),
-            "run_eagerly": bool(config.get("run_eagerly", False)),
-            "steps_per_execution": config.get("steps_per_execution") or 1,
-        }
-        self.compile(**config)
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-
-    def _assert_compiled(self, method: str) -> None:
-        if not self.compiled:
-            raise ValueError(
-                f"You must call `compile()` before calling `{method}()`, e.g."
-                " model.compile(optimizer='adam', loss='mse')."
-            )
-
-    # Steps that users override
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The total loss of a batch, as a scalar tensor. May be overridden.
-
-        Raises:
-            ValueError: if there is no loss.
-        """
-        total: Any = None
-        if self._compile_loss is not None:
-            names = getattr(self, "output_names", None) if hasattr(self, "_graph_model") else None
-            total = self._compile_loss(y, y_pred, sample_weight, names)
-        for loss in self.losses:  # type: ignore[attr-defined]
-            total = loss if total is None else total + loss
-        if total is None:
-            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
-        return total
-
-    def _compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        import inspect
-
-        if "training" in inspect.signature(self.compute_loss).parameters:
-            return self.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
-            )
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
-        """Update the metrics with a batch and return their values by name. May be overridden."""
-        if self._compile_metrics is not None:
-            if not self._compile_metrics.built:
-                names = (
-                    getattr(self, "output_names", None) if hasattr(self, "_graph_model") else None
-                )
-                self._compile_metrics.build(y, y_pred, names)
-            self._compile_metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def train_step(self, data: Any) -> dict:
-        """One training step on `(x, y, sample_weight)`; returns logs. May be overridden.
-
-        A step of your own records the forward pass and applies the gradients:
-
-            x, y = data
-            with minikeras.GradientTape() as tape:
-                y_pred = self(x, training=True)
-                loss = self.compute_loss(y=y, y_pred=y_pred)
-            gradients = tape.gradient(loss, self.trainable_variables)
-            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
-        """
-        from minikeras.gradient_tape import GradientTape
-        from minikeras.training.data import unpack_x_y_sample_weight
-
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        with GradientTape() as tape:
-            y_pred = self._call_model(x, training=True)
-            loss = self._compute_loss(x, y, y_pred, sample_weight, True)
-            if self.optimizer is not None:
-                scaled = self.optimizer.scale_loss(loss)
-        self._track_loss(loss, x)
-        variables = self.trainable_weights  # type: ignore[attr-defined]
-        if variables:
-            gradients = tape.gradient(scaled, variables)
-            self.optimizer.apply_gradients(zip(gradients, variables))
-        else:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def test_step(self, data: Any) -> dict:
-        """One evaluation step on `(x, y, sample_weight)`; returns logs. May be overridden."""
-        from minikeras.training.data import unpack_x_y_sample_weight
-
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self._call_model(x, training=False)
-        loss = self._compute_loss(x, y, y_pred, sample_weight, False)
-        self._track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def predict_step(self, data: Any) -> Any:
-        """One prediction step; returns the outputs. May be overridden."""
-        from minikeras.training.data import unpack_x_y_sample_weight
-
-        x, _, _ = unpack_x_y_sample_weight(data)
-        return self._call_model(x, training=False)
-
-    def _call_model(self, x: Any, training: bool) -> Any:
-        from minikeras.engine.layer import _accepts
-
-        if self.composite and not _accepts(type(self), "training"):  # type: ignore[attr-defined]
-            return self(x)  # type: ignore[operator]
-        return self(x, training=training)  # type: ignore[operator]
-
-    def _track_loss(self, loss: Any, x: Any) -> None:
-        if self._loss_tracker is not None:
-            leaves = tree.flatten(x)
-            shape = np.shape(plain(leaves[0])) if leaves else ()
-            self._loss_tracker.update_state(
-                np.asarray(plain(loss)), sample_weight=np.asarray(shape[0] if shape else 1)
-            )
-
-    def _overrides(self, *names: str) -> bool:
-        for name in names:
-            own = getattr(type(self), name)
-            if own is not getattr(Trainer, name) or name in self.__dict__:
-                return True
-        return False
-
-    # Programs
-
-    def _get_program(self) -> Any:
-        from minikeras.training.step import CallProgram, GraphProgram
-
-        program = self.__dict__.get("_program")
-        graph_model = self._planned_model()
-        if program is not None and (
-            graph_model is None or getattr(program, "functional", None) is graph_model
-        ):
-            return program
-        program = CallProgram(self) if graph_model is None else GraphProgram(self)
-        self.__dict__.update(_program=program, _stepper=None)
-        return program
-
-    def _planned_model(self) -> Any:
-        """The functional model whose graph says all that `call` does, or None."""
-        from minikeras.models.functional import Functional, GraphModel
-        from minikeras.models.sequential import Sequential
-
-        if not isinstance(self, GraphModel):
-            return None
-        if type(self).call not in (Functional.call, Sequential.call):  # type: ignore[attr-defined]
-            return None
-        if self.activity_regularizer is not None:  # type: ignore[attr-defined]
-            return None
-        if isinstance(self, Sequential) and self.__dict__.get("_functional") is None:
-            return None
-        return self._graph_model
-
-    def _get_stepper(self) -> Any:
-        from minikeras.training.step import Stepper
-
-        program = self._get_program()
-        stepper = self.__dict__.get("_stepper")
-        if stepper is None:
-            stepper = Stepper(self, program)
-            self.__dict__["_stepper"] = stepper
-        return stepper
-
-    def _regularized_variables(self) -> list:
-        from minikeras.engine.variable import trainable_version
-
-        cached = self.__dict__.get("_regularized")
-        if cached is None or cached[0] != trainable_version():
-            found = [
-                v for v in self.trainable_weights if v.regularizer is not None  # type: ignore[attr-defined]
-            ]
-            cached = self.__dict__["_regularized"] = (trainable_version(), found)
-        return cached[1]
-
-    def _ensure_built(self, x: Any) -> None:
-        """Build the model and nothing else, from the shapes of a batch."""
-        if self.built and all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
-            return
-        specs = tree.map_structure(
-            lambda leaf: KerasTensor((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), x
-        )
-        try:
-            trace_once(lambda inputs: self._call_model(inputs, training=False), specs)
-        except ValueError:
-            raise
-        except Exception:
-            # Shapes may depend on values: then real rows have to do.
-            with Paused(training=False):
-                self._call_model(_first_rows(x), training=False)
-
-    def _build_optimizer(self) -> None:
-        optimizer = self.optimizer
-        if optimizer is None:
-            raise ValueError(
-                "The model was compiled without an optimizer. Pass `optimizer` to `compile()`."
-            )
-        if not optimizer.built:
-            # Also what was trainable when `compile` was called: parts of a model that are frozen and
-            # thawed in turn (the discriminator of a GAN) keep their optimizer.
-            known = {id(variable) for variable in self._trainable_when_compiled}
-            optimizer.build(
-                [
-                    variable
-                    for variable in self.variables  # type: ignore[attr-defined]
-                    if variable.trainable or id(variable) in known
-                ]
-            )
-
-    def _make_train(self) -> Any:
-        """The function of a batch that `fit` calls; it returns logs or None."""
-        if self._overrides("train_step", "compute_loss", "compute_metrics"):
-
-            def custom(x: Any, y: Any, sample_weight: Any) -> Any:
-                return self.train_step(_as_data(x, y, sample_weight))
-
-            return custom
-        return self._get_stepper().train
-
-    def _make_test(self) -> Any:
-        if self._overrides("test_step", "compute_loss", "compute_metrics"):
-
-            def custom(x: Any, y: Any, sample_weight: Any) -> Any:
-                return self.test_step(_as_data(x, y, sample_weight))
-
-            return custom
-        return self._get_stepper().test
 
     # Fitting
 
@@ -677,9 +229,7 @@ class Trainer:
         first = source.peek()
         if first is not None:
             self._ensure_built(first[0])
-        callback_list = self._callback_list(
-            callbacks, verbose, 1, source.num_batches, CallbackList
-        )
+        callback_list = self._callback_list(callbacks, verbose, 1, source.num_batches, CallbackList)
         logs = self._evaluate_source(source, callback_list)
         return logs if return_dict else self._in_order(logs)
 
@@ -767,9 +317,7 @@ class Trainer:
             self._ensure_built(first[0])
         if verbose == "auto" and source.num_batches == 1:
             verbose = 0
-        callback_list = self._callback_list(
-            callbacks, verbose, 1, source.num_batches, CallbackList
-        )
+        callback_list = self._callback_list(callbacks, verbose, 1, source.num_batches, CallbackList)
         callback_list.on_predict_begin()
         begin, end = callback_list.batch_hooks("predict")
         self.stop_predicting = False
@@ -782,7 +330,7 @@ class Trainer:
             if begin is not None:
                 begin(index)
             if custom:
-                result = self.predict_step(_as_tensors(batch))
+                result = self.predict_step(as_tensors(batch))
                 structure = tree.map_structure(lambda _: None, result)
                 flat = [np.asarray(plain(leaf)) for leaf in tree.flatten(result)]
             else:
@@ -864,7 +412,7 @@ class Trainer:
         self._ensure_built(x)
         if self._overrides("predict_step"):
             return tree.map_structure(
-                lambda leaf: np.asarray(plain(leaf)), self.predict_step(_as_tensors(x))
+                lambda leaf: np.asarray(plain(leaf)), self.predict_step(as_tensors(x))
             )
         program = self._get_program()
         outputs, _, _ = program.forward(Run(False), x)
@@ -877,36 +425,11 @@ class Trainer:
 
 
 INFERENCE_RUN = INFERENCE
-_COMPILE_ARGUMENTS = {
-    "optimizer",
-    "loss",
-    "loss_weights",
-    "metrics",
-    "weighted_metrics",
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-    "auto_scale_loss",
-}
 
 
 def _owned(array: np.ndarray, source: np.ndarray) -> np.ndarray:
     """`array`, copied where it shares memory with the caller's data or is a view of a buffer."""
     return array if array.base is None and array is not source else array.copy()
-
-
-def _as_tensors(x: Any) -> Any:
-    return tree.map_structure(lambda leaf: None if leaf is None else Tensor(leaf), x)
-
-
-def _as_data(x: Any, y: Any, sample_weight: Any) -> Any:
-    from minikeras.training.data import pack_x_y_sample_weight
-
-    return pack_x_y_sample_weight(_as_tensors(x), _as_tensors(y), _as_tensors(sample_weight))
-
-
-def _first_rows(x: Any) -> Any:
-    return tree.map_structure(lambda leaf: None if leaf is None else Tensor(leaf[:1]), x)
 
 
 def _shuffle_generator() -> np.random.Generator:
@@ -943,16 +466,3 @@ def _unpack_validation(data: Any) -> tuple[Any, Any, Any]:
     if isinstance(data, (list, tuple)):
         return unpack_x_y_sample_weight(data)
     return data, None, None
-
-
-def _deserialize_objective(value: Any, home: Any) -> Any:
-    """Losses and metrics of a compile config: names stay names, dicts become objects."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_deserialize_objective(one, home) for one in value]
-    if isinstance(value, dict):
-        if "class_name" in value:
-            return serialization.deserialize(value, home)
-        return {key: _deserialize_objective(one, home) for key, one in value.items()}
-    return value
