@@ -179,8 +179,8 @@ class Steps(Compiled):
         if cached is None or cached[0] != trainable_version():
             found = [
                 v
-                for v in self.trainable_weights
-                if v.regularizer is not None  # type: ignore[attr-defined]
+                for v in self.trainable_weights  # type: ignore[attr-defined]
+                if v.regularizer is not None
             ]
             cached = self.__dict__["_regularized"] = (trainable_version(), found)
         return cached[1]
