@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.rows import row_max, row_sum
 from minikeras.kernels.special import erf
 
 Array = np.ndarray
@@ -137,7 +138,9 @@ def _exponential_unit(scale: float, alpha: float) -> Kernel:
     def backward(y: Array, dy: Array) -> Array:
         slope = np.minimum(y, 0)
         slope += scale * alpha
-        if scale != 1 or alpha != 1:
+        if scale != 1:
+            slope[y >= 0] = scale  # at 0 TensorFlow's selu takes the slope from above, elu's below
+        elif alpha != 1:
             slope[y > 0] = scale
         slope *= dy
         return slope
@@ -573,15 +576,25 @@ def threshold(threshold: float, default_value: float) -> Kernel:
 # Over an axis
 
 
+def largest(z: Array, axis: Any) -> Array:
+    """The maxima over `axis`, which is kept."""
+    return row_max(z)[..., None] if axis == -1 else z.max(axis=axis, keepdims=True)
+
+
+def total(z: Array, axis: Any) -> Array:
+    """The sums over `axis`, which is kept."""
+    return row_sum(z)[..., None] if axis == -1 else z.sum(axis=axis, keepdims=True)
+
+
 @_kernel
 def softmax(axis: Any = -1) -> Kernel:
     """`exp(z) / sum(exp(z))` over `axis` (an integer, a tuple, or None for all)."""
 
     def forward(z: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            z -= z.max(axis=axis, keepdims=True)
+            z -= largest(z, axis)
             np.exp(z, out=z)
-            z /= z.sum(axis=axis, keepdims=True)
+            z /= total(z, axis)
         return z
 
     def backward(y: Array, dy: Array) -> Array:
@@ -601,8 +614,8 @@ def log_softmax(axis: Any = -1) -> Kernel:
 
     def forward(z: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
-            z -= z.max(axis=axis, keepdims=True)
-            z -= np.log(np.exp(z).sum(axis=axis, keepdims=True))
+            z -= largest(z, axis)
+            z -= np.log(total(np.exp(z), axis))
         return z
 
     def backward(y: Array, dy: Array) -> Array:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels.activation import sigmoid_of
+from minikeras.kernels.activation import largest, sigmoid_of, total
+from minikeras.kernels.rows import row_sum
 
 Array = np.ndarray
 Back = Callable[[Any, bool, bool], tuple]
@@ -47,7 +48,8 @@ def _mean_of(
     The slopes are those of an element; they are made when asked for, in arrays to write into.
     """
     count = max(_count(elements.shape, axis), 1)
-    values = np.add.reduce(elements, axis=axis) / elements.dtype.type(count)
+    sums = row_sum(elements) if axis == -1 else np.add.reduce(elements, axis=axis)
+    values = sums / elements.dtype.type(count)
 
     def back(dv: Any, true: bool, pred: bool) -> tuple:
         scale = _expand(dv, axis) / count
@@ -299,11 +301,11 @@ def binary_focal_crossentropy(
 
 def _softmax(z: Array, axis: Any) -> tuple[Array, Array]:
     """The softmax of `z` and its logarithm."""
-    log_p = z - z.max(axis=axis, keepdims=True)
+    log_p = z - largest(z, axis)
     p = np.exp(log_p)
-    total = p.sum(axis=axis, keepdims=True)
-    p /= total
-    log_p -= np.log(total)
+    sums = total(p, axis)
+    p /= sums
+    log_p -= np.log(sums)
     return p, log_p
 
 

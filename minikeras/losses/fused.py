@@ -12,6 +12,7 @@ import numpy as np
 
 from minikeras.kernels.activation import sigmoid_of
 from minikeras.kernels.loss import binary_crossentropy_of_logits
+from minikeras.kernels.rows import row_max, row_sum
 from minikeras.losses.function import _check_equal, _numeric, class_numbers
 from minikeras.losses.loss import squeeze_or_expand_to_same_rank
 
@@ -51,11 +52,11 @@ def softmax_crossentropy(
         return values, np.moveaxis(gradient, -1, axis)
     t = np.asarray(y_true)
     with np.errstate(over="ignore", invalid="ignore"):
-        shifted = logits - logits.max(axis=-1, keepdims=True)
+        shifted = logits - row_max(logits)[..., None]
         gradient = np.exp(shifted)
-        total = gradient.sum(axis=-1, keepdims=True)
-        gradient /= total
-    log_total = np.log(total[..., 0])
+        total = row_sum(gradient)
+        gradient /= total[..., None]
+    log_total = np.log(total)
     if sparse:
         from minikeras.losses.crossentropy import _check_labels
 
@@ -74,7 +75,7 @@ def softmax_crossentropy(
         _check_equal("categorical_crossentropy", t, logits)
     if label_smoothing:
         t = t * (1 - label_smoothing) + label_smoothing / t.shape[-1]
-    weight = t.sum(axis=-1)
+    weight = row_sum(t)
     values = weight * log_total - np.vecdot(t, shifted)
     gradient *= weight[..., None]
     gradient -= t
@@ -109,7 +110,7 @@ def sigmoid_crossentropy(
         t = t * (1 - label_smoothing) + 0.5 * label_smoothing
     count = max(z.shape[-1], 1)
     elements = binary_crossentropy_of_logits(t, z)
-    values = elements[..., 0] if count == 1 else np.add.reduce(elements, axis=-1) / count
+    values = elements[..., 0] if count == 1 else row_sum(elements) / count
     gradient = sigmoid_of(z)
     gradient -= t
     if count != 1:

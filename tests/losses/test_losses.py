@@ -383,6 +383,15 @@ def test_configs(name, options, targets, predictions):
         assert getattr(twin, key) == value
 
 
+def test_every_loss_has_a_case():
+    classes = {
+        name
+        for name, thing in minikeras.engine.registry.losses.objects().items()
+        if isinstance(thing, type) and thing.__module__.startswith("minikeras.")
+    }
+    assert classes - {"Loss", "LossFunctionWrapper"} == {name for name, *_ in CASES}
+
+
 def test_names():
     for name in losses.__all__:
         thing = getattr(losses, name)
