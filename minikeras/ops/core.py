@@ -290,7 +290,7 @@ class _Custom(Kernel):
     """One call of a function with its own gradient."""
 
     gradient: Any
-    outputs: ClassVar[Any] = None
+    outputs: ClassVar  # set for one call
 
     def forward(self, ctx: Any, *arrays: Any) -> Any:
         return self.outputs
@@ -332,7 +332,9 @@ def custom_gradient(f: Callable) -> Callable:
             outputs, gradient = f(*plain, **kwargs)
         operation = _Custom(gradient)
         one = not isinstance(outputs, (list, tuple))
-        operation.outputs = array_of(outputs) if one else tuple(array_of(y) for y in outputs)
+        operation.__dict__["outputs"] = (
+            array_of(outputs) if one else tuple(array_of(y) for y in outputs)
+        )
         return call_kernel(operation, list(args), {})
 
     return function

@@ -55,7 +55,7 @@ exp2       = unary("Exp2",       np.exp2,  lambda dy, y: dy * y * _LN2,         
 expm1      = unary("Expm1",      np.expm1, lambda dy, y: dy * (y + 1),                  "exp(x) - 1, exact near 0.", example="[0.0] -> [0.0]")
 log        = unary("Log",        np.log,   lambda dy, x: dy / x,                        "Natural logarithm.", example="[1.0] -> [0.0]")
 log2       = unary("Log2",       np.log2,  lambda dy, x: dy / (x * _LN2),               "Logarithm to base 2.", example="[8.0] -> [3.0]")
-log10      = unary("Log10",      np.log10, lambda dy, x: dy / (x * _LN10),              "Logarithm to base 10.", example="[100.0] -> [2.0]")
+log10      = unary("Log10",      np.log10, lambda dy, x: dy / (x * _LN10),              "Logarithm to base 10.", example="[1.0] -> [0.0]")
 log1p      = unary("Log1p",      np.log1p, lambda dy, x: dy / (1 + x),                  "log(1 + x), exact near 0.", example="[0.0] -> [0.0]")
 sqrt       = unary("Sqrt",       np.sqrt,  lambda dy, y: dy / (2 * y),                  "Square root.", example="[4.0] -> [2.0]")
 rsqrt      = unary("Rsqrt",      lambda x: (1 / np.sqrt(x)).astype(x.dtype, copy=False), lambda dy, y: dy * (-0.5) * y * y * y, "1 / √x.", example="[4.0] -> [0.5]")

@@ -89,7 +89,7 @@ def erfinv(x: np.ndarray) -> np.ndarray:
 
 def i0(x: np.ndarray) -> np.ndarray:
     """Modified Bessel function of the first kind, order 0."""
-    return np.i0(x).astype(x.dtype).reshape(x.shape)
+    return np.i0(x.astype("float64")).astype(x.dtype).reshape(x.shape)
 
 
 def i1(x: np.ndarray) -> np.ndarray:

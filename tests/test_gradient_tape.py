@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from minikeras import Variable, layers, ops
+from minikeras.gradient_tape import GradientTape
+
+
+def test_gradients_of_variables_and_layers():
+    layer = layers.Dense(2, activation="tanh")
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+    layer(x)
+    with GradientTape() as tape:
+        loss = ops.mean(ops.square(layer(x)))
+    kernel, bias = tape.gradient(loss, layer.trainable_variables)
+    y = layer(x).numpy()
+    dz = 2 * y * (1 - y * y) / y.size
+    np.testing.assert_allclose(kernel, x.T @ dz, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(bias, dz.sum(0), rtol=1e-5, atol=1e-6)
+
+
+def test_watched_tensors_and_structures():
+    a, b = ops.array(2.0), ops.array(3.0)
+    with GradientTape() as tape:
+        tape.watch([a, b])
+        y = a * a * b
+    gradients = tape.gradient(y, {"a": a, "b": b})
+    assert float(gradients["a"]) == 12.0 and float(gradients["b"]) == 4.0
+
+
+def test_output_gradients_and_several_targets():
+    x = ops.array([1.0, 2.0])
+    with GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y, z = x * x, 3.0 * x
+    assert tape.gradient(y, x, output_gradients=np.array([1.0, 10.0], "float32")).tolist() == [
+        2,
+        40,
+    ]
+    assert tape.gradient([y, z], x).tolist() == [5, 7]
+
+
+def test_unconnected():
+    x, other = ops.array(1.0), Variable(np.ones(2, "float32"))
+    with GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x * 2.0
+    assert tape.gradient(y, other) is None
+    assert tape.gradient(y, other, unconnected_gradients="zero").tolist() == [0, 0]
+
+
+def test_jacobian():
+    x = ops.array([1.0, 2.0, 3.0])
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = x[:2] * x[1:]
+    assert tape.jacobian(y, x).tolist() == [[2, 1, 0], [0, 3, 2]]
+
+
+def test_once_only_unless_persistent():
+    x = ops.array(1.0)
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+    tape.gradient(y, x)
+    with pytest.raises(RuntimeError, match="persistent=True"):
+        tape.gradient(y, x)
+
+
+def test_stop_recording_and_reset():
+    x = ops.array(3.0)
+    with GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        with tape.stop_recording():
+            constant = x * x
+        y = constant * x
+        assert float(tape.gradient(y, x)) == 9.0
+        tape.reset()
+        tape.watch(x)
+        z = x * 2.0
+    assert float(tape.gradient(z, x)) == 2.0
+
+
+def test_second_derivatives_are_refused():
+    with GradientTape(), pytest.raises(NotImplementedError, match="second"):
+        with GradientTape():
+            pass
+
+
+def test_integers_are_refused():
+    with GradientTape() as tape, pytest.raises(ValueError, match="floats"):
+        tape.watch(ops.array(1))
+
+
+def test_custom_gradient():
+    @ops.custom_gradient
+    def doubled(x):
+        return x * 1.0, lambda upstream: upstream * 2.0
+
+    x = ops.array(3.0)
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = doubled(x) * 5.0
+    assert float(tape.gradient(y, x)) == 10.0
