@@ -178,7 +178,9 @@ def test_spectral_normalization(inner):
     x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
     arguments = (5,) if inner == "Dense" else (5, 2)
     theirs, ours = pair(
-        "SpectralNormalization", lambda p: getattr(p.layers, inner)(*arguments), power_iterations=3
+        "SpectralNormalization",
+        lambda p: getattr(p.layers, inner)(*arguments, name="inner"),
+        power_iterations=3,
     )
     same_config(theirs, ours)
     for layer in (theirs, ours):
