@@ -30,6 +30,87 @@ class Compiled:
             _optimizer=None,
             _compile_loss=None,
             _compile_metrics=None,
+            _loss_tracker=None,
+            _compile_arguments=None,
+            _stepper=None,
+            _program=None,
+            compiled=False,
+            stop_training=False,
+            run_eagerly=False,
+            jit_compile=False,
+            steps_per_execution=1,
+            history=None,
+            # Set by a callback that resumes an interrupted run.
+            _initial_epoch=None,
+            _shuffle_rng=None,
+        )
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Say how to train.
+
+        Args:
+            optimizer: Optimizer, or its name. Defaults to `"rmsprop"`.
+            loss: Loss, its name, a function `(y_true, y_pred)`, or a list or dict of them, one per
+                output. None: the losses that the layers add.
+            loss_weights: Float, list or dict of floats: the weight of each output's loss.
+            metrics: List of metrics (names, functions, objects), or a list of lists or a dict, one
+                per output.
+            weighted_metrics: The same, for metrics that use sample weights.
+            run_eagerly: Boolean. Everything always runs eagerly here; no effect on results.
+            steps_per_execution: Positive integer, default 1. Callbacks see every that many batches.
+            jit_compile: Kept for Keras's signature: nothing is compiled; no effect on results.
+            auto_scale_loss: Boolean, default True. Under `mixed_float16`, whether the optimizer is
+                wrapped in a `LossScaleOptimizer`.
+
+        Raises:
+            ValueError: for unknown names, listing near matches.
+        """
+        from minikeras.metrics import Mean
+        from minikeras.training.objectives import CompiledLoss, CompiledMetrics
+
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized arguments of `compile()`: {sorted(kwargs)}. Known arguments:"
+                " optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,"
+                " steps_per_execution, jit_compile, auto_scale_loss."
+            )
+        if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
+            raise ValueError(
+                "Argument `steps_per_execution` must be a positive integer. Received:"
+                f" steps_per_execution={steps_per_execution!r}"
+            )
+        from minikeras import optimizers
+
+        optimizer = optimizers.get(optimizer)
+        if (
+            optimizer is not None
+            and auto_scale_loss
+            and self._dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+            and not isinstance(optimizer, optimizers.LossScaleOptimizer)
+        ):
+            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        compiled_loss = CompiledLoss(loss, loss_weights) if loss is not None else None
+        compiled_metrics = (
+            CompiledMetrics(metrics, weighted_metrics)
+            if metrics is not None or weighted_metrics is not None
+            else None
+        )
+        self.__dict__.update(
+            _optimizer=optimizer,
+            _compile_loss=compiled_loss,
+            _compile_metrics=compiled_metrics,
             _loss_tracker=Mean(name="loss"),
             loss=loss,
             _trainable_when_compiled=list(self.trainable_variables),  # type: ignore[attr-defined]
