@@ -63,9 +63,10 @@ def inputs(key_heads):
     )
 
 
-@pytest.fixture(params=[2**17, 1], ids=["one tile", "tiles"])
+@pytest.fixture(params=[(2**17, 30.0), (1, 30.0), (1, 0.0)], ids=["one tile", "tiles", "shifted"])
 def tile(request, monkeypatch):
-    monkeypatch.setattr(kernels, "_TILE", request.param)
+    monkeypatch.setattr(kernels, "_TILE", request.param[0])
+    monkeypatch.setattr(kernels, "_MODERATE", request.param[1])
 
 
 @pytest.mark.parametrize("key_heads", [4, 2, 1])
@@ -131,6 +132,7 @@ def test_float32_stays_float32(name):
 def test_large_scores_do_not_overflow():
     query, key, value = inputs(4)
     with np.errstate(all="raise", under="ignore"):
-        output, _, saved = attention(query * 1e5, key, value, mask=MASK)
-        gradients = attention_backward(saved, np.ones_like(output))
+        for mask in (MASK, None):
+            output, _, saved = attention(query * 1e5, key, value, mask=mask)
+            gradients = attention_backward(saved, np.ones_like(output))
     assert np.isfinite(output).all() and all(np.isfinite(g).all() for g in gradients[:3])
