@@ -599,7 +599,11 @@ class Optimizer:
         plan = self._plans.get(key)
         if plan is None:
             variables = [one for one in self._trainable_variables if id(one) in touched]
-            missing = [one.path for one in self._trainable_variables if id(one) not in touched]
+            missing = [
+                one.path
+                for one in self._trainable_variables
+                if id(one) not in touched and one.trainable
+            ]
             if not variables:
                 raise ValueError("No gradients provided for any variable.")
             if missing:
