@@ -19,7 +19,7 @@ FEW = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-ACTIVATIONS = st.sampled_from([None, "relu", "tanh", "sigmoid", "softmax", "elu", "gelu"])
+ACTIVATIONS = st.sampled_from([None, "relu", "tanh", "sigmoid", "softmax", "elu", "gelu", "selu"])
 SIZES = {1: st.integers(4, 12), 2: st.integers(3, 9), 3: st.integers(3, 5)}
 
 
