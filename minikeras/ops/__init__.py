@@ -16,6 +16,7 @@ import numpy as _np
 from minikeras.engine import symbolic as _symbolic
 from minikeras.ops import arithmetic as _arithmetic
 from minikeras.ops import elementwise as _elementwise
+from minikeras.ops import homes as _homes
 from minikeras.ops import image, linalg, nn, numpy
 from minikeras.ops.activation import *
 from minikeras.ops.arithmetic import *
@@ -67,3 +68,4 @@ _symbolic.ufuncs.update(
     },
 )
 _symbolic.ufuncs[_np.matmul] = matmul  # noqa: F405
+_homes.settle()

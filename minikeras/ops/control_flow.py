@@ -359,6 +359,7 @@ def _parse_signature(signature: str) -> tuple[list, list]:
 # Rearrangement by name
 
 
+@_flow("Rearrange")
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     """Axes split, merged and reordered by name, as in einops.
 

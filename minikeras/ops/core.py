@@ -276,6 +276,24 @@ class Copy(Kernel):
         return KerasTensor(x.shape, dtype=x.dtype)
 
 
+class ConvertToTensor(CastTo):
+    """The same values as a tensor, maybe of another dtype."""
+
+    dtype: Any = None
+    sparse: Any = None
+    ragged: Any = None
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        ctx.source = x.dtype
+        return x if self.dtype is None else super().forward(ctx, x)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        return KerasTensor(x.shape, dtype=x.dtype if self.dtype is None else self.dtype)
+
+
+operations.register("Array")(type("Array", (ConvertToTensor,), {"__doc__": "As a tensor."}))
+
+
 def copy(x: Any) -> Any:
     """A copy of `x`.
 

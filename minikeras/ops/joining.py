@@ -309,6 +309,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return list(ArraySplit(static(indices_or_sections), axis)(x))
 
 
+@composite
 def hsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the second axis; along the first if there is only one.
 
@@ -320,6 +321,7 @@ def hsplit(x: Any, indices_or_sections: Any) -> Any:
     return split(x, indices_or_sections, axis=0 if len(x.shape) == 1 else 1)
 
 
+@composite
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the first axis.
 
@@ -330,6 +332,7 @@ def vsplit(x: Any, indices_or_sections: Any) -> Any:
     return split(x, indices_or_sections, axis=0)
 
 
+@composite
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the third axis.
 

@@ -347,6 +347,7 @@ def isclose(
     return Isclose(equal_nan)(x1, x2, rtol, atol)
 
 
+@composite(tensors=2, name="AllClose")
 def allclose(
     x1: Any, x2: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Any:
@@ -357,6 +358,9 @@ def allclose(
     True
     """
     return all(isclose(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan))
+
+
+allclose.operation.differentiable = False
 
 
 @composite(tensors=2)

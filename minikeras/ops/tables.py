@@ -71,7 +71,8 @@ class Unary(Kernel, register=False):
     def backward(self, ctx: Any, dy: Any) -> Any:
         if self.derivative is None or not ctx.differentiable:
             return None
-        return type(self).derivative(dy, *ctx.saved)
+        with np.errstate(all="ignore"):
+            return type(self).derivative(dy, *ctx.saved)
 
     def compute_output_spec(self, x: Any) -> Any:
         probe = type(self).function(RULES[self.rule](np.ones(1, dtypes.to_numpy_dtype(x.dtype))))
@@ -204,7 +205,8 @@ class Binary(Kernel, register=False):
         for i in (0, 1):
             if ctx.needs[i] and ctx.operands[i] is not None:
                 shape, dtype = ctx.operands[i]
-                gradient = self.derivatives[i](dy, *ctx.saved[i])
+                with np.errstate(all="ignore"):
+                    gradient = self.derivatives[i](dy, *ctx.saved[i])
                 if dtype.kind == "f" and gradient.dtype.kind == "c":
                     gradient = gradient.real
                 result[i] = unbroadcast(gradient, shape).astype(dtype, copy=False)
