@@ -1,13 +1,23 @@
 """`keras.ops.nn`: operations of neural networks."""
 
-from minikeras.ops.activation import *  # noqa: F403
+# ruff: noqa: F401, F403
+from minikeras.ops.activation import *
 from minikeras.ops.activation import __all__ as _activations
-from minikeras.ops.blocks import *  # noqa: F403
+from minikeras.ops.blocks import *
 from minikeras.ops.blocks import __all__ as _blocks
-from minikeras.ops.losses import *  # noqa: F403
+from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
+from minikeras.ops.ctc import ctc_decode, ctc_loss
+from minikeras.ops.fourier import polar
+from minikeras.ops.losses import *
 from minikeras.ops.losses import __all__ as _losses
-from minikeras.ops.normalization import *  # noqa: F403
+from minikeras.ops.normalization import *
 from minikeras.ops.normalization import __all__ as _normalizations
+from minikeras.ops.pooling import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    average_pool,
+    max_pool,
+)
 
 __all__ = sorted(
     [
