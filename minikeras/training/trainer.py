@@ -13,6 +13,9 @@ from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
 
+# Weights that diverge become infinite, then NaN, without a word, as in Keras.
+QUIET = np.errstate(all="ignore")
+
 
 class Trainer(Steps):
     """What makes a layer a model: training, evaluation and prediction."""
@@ -138,6 +141,7 @@ class Trainer(Steps):
         callback_list.on_train_end(training_logs)
         return self.history
 
+    @QUIET
     def _run_epoch(self, source: Any, step: Any, begin: Any, end: Any) -> Any:
         logs: Any = None
         if begin is None and end is None:
@@ -233,6 +237,7 @@ class Trainer(Steps):
         logs = self._evaluate_source(source, callback_list)
         return logs if return_dict else self._in_order(logs)
 
+    @QUIET
     def _evaluate_source(self, source: Any, callback_list: Any) -> dict:
         from minikeras.callbacks.callback_list import pythonify_logs
 
@@ -305,6 +310,7 @@ class Trainer(Steps):
                 return program.pack([_owned(array, x) for array in outputs])
         return self._predict_source(x, batch_size, verbose, steps, callbacks)
 
+    @QUIET
     def _predict_source(
         self, x: Any, batch_size: Any, verbose: Any, steps: Any, callbacks: Any
     ) -> Any:
@@ -357,6 +363,7 @@ class Trainer(Steps):
 
     # Single batches
 
+    @QUIET
     def train_on_batch(
         self,
         x: Any,
@@ -389,6 +396,7 @@ class Trainer(Steps):
         result = pythonify_logs(self.get_metrics_result() if logs is None else logs)
         return result if return_dict else self._in_order(result)
 
+    @QUIET
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -404,6 +412,7 @@ class Trainer(Steps):
         result = pythonify_logs(self.get_metrics_result() if logs is None else logs)
         return result if return_dict else self._in_order(result)
 
+    @QUIET
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         from minikeras.training.data import one_batch

@@ -456,3 +456,20 @@ class TestOwnSteps:
         assert set(history) == {"loss", "largest"}
         expected = built_in.fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
         np.testing.assert_allclose(history["loss"], expected, rtol=1e-5)
+
+
+def test_training_that_diverges_gives_nan_and_no_warning():
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(1e20), "mse")
+    history = model.fit(np.ones((8, 3)), np.ones((8, 1)), epochs=4, verbose=0)
+    assert not np.isfinite(history.history["loss"][-1])
+    stopped = model.fit(
+        np.ones((8, 3)),
+        np.ones((8, 1)),
+        epochs=4,
+        verbose=0,
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+    )
+    assert len(stopped.history["loss"]) == 1
