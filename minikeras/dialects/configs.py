@@ -7,6 +7,7 @@ refuses it by name.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable
 
 # Keras 1 name -> today's, where names say it all. One table a family.
@@ -295,6 +296,9 @@ def translate_layer(name: str, config: dict, generation: int) -> tuple[str, dict
         config[key] = _value(key, value, generation)
     if generation == 1:
         config.pop("dim_ordering", None)
+    if name in ("Embedding", "Discretization") and str(config.get("dtype")).startswith("int"):
+        # It was the dtype of the inputs.
+        del config["dtype"]
     if name in _WITHOUT_TRAINABLE and config.get("trainable") is True:
         del config["trainable"]
     for key in _WRAPPED:
@@ -650,7 +654,7 @@ def _merge_record(record: dict, layers: list) -> dict:
 def _merge_layer(config: dict) -> tuple[str, dict]:
     """The merging layer of today that does what a `Merge` of Keras 1 did."""
     mode = config.get("mode")
-    base = {"name": config.get("name")}
+    base = {"name": config.get("name"), "trainable": True}
     if mode in _MERGES:
         return _MERGES[mode], base
     if mode == "concat":
@@ -731,6 +735,7 @@ def _tensor_config(key: Any) -> dict:
 
 
 _NEW_OPTIMIZER_KEYS = ("is_legacy_optimizer", "jit_compile", "use_ema", "weight_decay")
+_ONE_AHEAD = {"Adam": "keras2_adam", "Adamax": "keras2_adamax"}
 _OLD_OPTIMIZERS = {
     "RMSprop": "keras2_rmsprop",
     "Adagrad": "keras2_adagrad",
@@ -738,8 +743,23 @@ _OLD_OPTIMIZERS = {
 }
 
 
-def translate_optimizer(config: Any, generation: int) -> Any:
-    """The config of an optimizer, as Keras 3 would write it."""
+def _standalone(version: Any) -> tuple | None:
+    """The version of a Keras that was no part of TensorFlow, as numbers; else None."""
+    if not isinstance(version, str):
+        return None
+    match = re.fullmatch(r"([12])\.(\d+)\.(\d+)", version)
+    numbers = tuple(map(int, match.groups())) if match else None
+    return numbers if numbers is not None and numbers <= (2, 3, 1) else None
+
+
+def translate_optimizer(config: Any, version: Any = None, backend: Any = None) -> Any:
+    """The config of an optimizer, as Keras 3 would write it.
+
+    Args:
+        config: dict with `class_name` and `config`.
+        version: The version of Keras that wrote it, if known.
+        backend: Its backend, if known.
+    """
     if not isinstance(config, dict) or "class_name" not in config:
         return config
     name = config["class_name"].removeprefix("Custom>").rsplit(">", 1)[-1]
@@ -752,6 +772,13 @@ def translate_optimizer(config: Any, generation: int) -> Any:
         inner["schedule_decay"] = inner.pop("decay")
     if not new:
         name = _OLD_OPTIMIZERS.get(name, name)
+        numbers = _standalone(version)
+        if numbers is not None:
+            if "clipnorm" in inner:
+                # It was the norm of all gradients together.
+                inner["global_clipnorm"] = inner.pop("clipnorm")
+            if numbers >= (2, 1) and backend != "theano":
+                name = _ONE_AHEAD.get(name, name)
     for key in ("is_legacy_optimizer", "jit_compile"):
         inner.pop(key, None)
     for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "use_ema", "epsilon"):
@@ -802,12 +829,18 @@ def _loss_record(record: dict) -> Any:
     return {"class_name": record["class_name"].rsplit(">", 1)[-1], "config": inner}
 
 
+_SHORT_METRICS = ("mse", "mae", "mape", "msle", "acc", "accuracy")
+
+
 def _metric_record(record: dict) -> Any:
     name = record["class_name"].rsplit(">", 1)[-1]
     inner = dict(record.get("config") or {})
     if name in ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"):
         function = inner.get("fn")
-        return function["config"] if isinstance(function, dict) else function
+        function = function["config"] if isinstance(function, dict) else function
+        # The name it was given, without that of the output.
+        short = str(inner.get("name")).rsplit("_", 1)[-1]
+        return short if short in _SHORT_METRICS else function
     inner.pop("fn", None)
     if inner.get("thresholds", 0) is None:
         inner.pop("thresholds")

@@ -96,3 +96,20 @@ class Nadam(optimizers.Nadam):
             (1.0 - now) / (1.0 - product),
             1.0 - self.beta_2**step,
         )
+
+
+class _OneAhead:
+    """Keras 2.1 to 2.3 counts a step before its bias correction and decay read the count."""
+
+    def coefficients(self, rate: float, step: int, cast: Any, given: Any) -> tuple:
+        return super().coefficients(rate, step + 1, cast, given)  # type: ignore[misc]
+
+
+@registry.optimizers.register("keras2_adam")
+class Adam(_OneAhead, optimizers.Adam):
+    """Adam of Keras 2.1 to 2.3."""
+
+
+@registry.optimizers.register("keras2_adamax")
+class Adamax(_OneAhead, optimizers.Adamax):
+    """Adamax of Keras 2.1 to 2.3."""

@@ -305,6 +305,9 @@ class Layer(LayerWeights, Operation):
             else:
                 self.build(*values[: len(names) or None])
             self.__dict__["built"] = True
+            if not self._trainable:
+                # Made frozen: so are the variables that there are now.
+                self.trainable = False
 
     def _post_build(self) -> None:
         """Hook after building."""

@@ -308,6 +308,11 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         raise ValueError(f"A config names the Python builtin {name!r}, which is not allowed.")
     # The module of a config decides between a layer and an operation of one name.
     candidates = [one for one in (_registry_of(module), home) if one is not None]
+    if home is registry.layers and module is None and _is_operation(config):
+        candidates.insert(0, registry.operations)
+    if home is registry.layers:
+        # A model in an old layout names its operations without a module.
+        candidates.append(registry.operations)
     candidates += [one for one in registry.ALL if one not in candidates]
     fallback = None
     for one in candidates:
@@ -326,6 +331,12 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         " your own, pass it in `custom_objects`, or register it with"
         " `@minikeras.saving.register_keras_serializable()` before loading."
     )
+
+
+def _is_operation(config: dict) -> bool:
+    """Whether a record without a module is one of an operation: layers say if they train."""
+    inner = config.get("config")
+    return "inbound_nodes" in config and isinstance(inner, dict) and "trainable" not in inner
 
 
 def _registry_of(module: Any) -> registry.Registry | None:

@@ -168,11 +168,6 @@ def load_weights(
         return
     if kind != "hdf5":
         raise ValueError(f"{os.fspath(filepath)!r} holds no weights: it is a {kind}.")
-    if not model.built:
-        raise ValueError(
-            f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
-            " data or `build(input_shape)` first."
-        )
     with guard.open_hdf5(filepath) as file:
         if "layer_names" in file.attrs or "layer_names0" in file.attrs:
             hdf5.read_weights(file, model, skip_mismatch, by_name)
@@ -183,7 +178,16 @@ def load_weights(
                 raise ValueError(
                     "Invalid keyword arguments: `by_name` works with the older `.h5` layout only."
                 )
+            _assert_built(model)
             weights.read(file, model, skip_mismatch)
+
+
+def _assert_built(model: Any) -> None:
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
+            " data or `build(input_shape)` first."
+        )
 
 
 def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any:

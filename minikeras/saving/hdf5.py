@@ -135,7 +135,8 @@ def read_model(file: Any, compile: bool = True) -> Any:
             )
         raise ValueError("The HDF5 file holds no Keras model: it has no `model_config`.")
     config = guard.parse_json(text, "model configuration")
-    generation = configs.generation_of(guard.text_attribute(file, "keras_version"), config)
+    version = guard.text_attribute(file, "keras_version")
+    generation = configs.generation_of(version, config)
     model = model_from_config(config, generation)
     group = guard.group_at(file, "model_weights")
     pieces: list = []
@@ -155,8 +156,9 @@ def read_model(file: Any, compile: bool = True) -> Any:
     training = guard.parse_json(training_text, "training configuration")
     if not isinstance(training, dict):
         raise ValueError(f"The training configuration must be a JSON object. Received: {training!r}")
-    compile_model(model, training, generation)
-    legacy_optimizer.read(file, model, pieces, origin, guard.text_attribute(file, "keras_version"))
+    backend = "theano" if origin.theano else None
+    compile_model(model, training, generation, version, backend)
+    legacy_optimizer.read(file, model, pieces, origin, version)
     return model
 
 
@@ -187,7 +189,9 @@ def model_from_config(config: Any, generation: int | None = None) -> Any:
     return model
 
 
-def compile_model(model: Any, training: dict, generation: int = 3) -> None:
+def compile_model(
+    model: Any, training: dict, generation: int = 3, version: Any = None, backend: Any = None
+) -> None:
     """Compile with the training configuration of an `.h5`."""
     from minikeras.dialects import configs
 
@@ -195,7 +199,7 @@ def compile_model(model: Any, training: dict, generation: int = 3) -> None:
     loss, metrics = training.get("loss"), training.get("metrics")
     weighted = training.get("weighted_metrics")
     if generation < 3:
-        optimizer = configs.translate_optimizer(optimizer, generation)
+        optimizer = configs.translate_optimizer(optimizer, version, backend)
         loss, metrics, weighted = (
             configs.translate_loss(loss),
             configs.translate_metrics(metrics),
@@ -244,6 +248,13 @@ def read_weights(
             raise ValueError(f"The file lists a layer {name!r} but has no group for it.")
         stored.append((name, layer_group, guard.names(layer_group, "weight_names")))
     origin = _origin(group, [name for _, _, names in stored for name in names])
+    if not model.built:
+        _build_to_fit(model, stored)
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
+            " data or `build(input_shape)` first."
+        )
     if by_name:
         index = {layer.name: layer for layer in model.layers}
         matched = [(index[name], g, w, name) for name, g, w in stored if name in index]
@@ -280,6 +291,17 @@ def read_weights(
     for variable, value in values:
         variable.assign(value)
     return pieces, origin
+
+
+def _build_to_fit(model: Any, stored: list) -> None:
+    """Build a Sequential model that does not know its input, from the first kernel in the file."""
+    filled = [one for one in stored if one[2]]
+    layers = getattr(model, "layers", [])
+    if not filled or not layers or not hasattr(model, "_stack"):
+        return
+    dataset = guard.dataset_at(filled[0][1], filled[0][2][0])
+    if type(layers[0]).__name__ == "Dense" and dataset is not None and len(dataset.shape) == 2:
+        model.build((None, dataset.shape[0]))
 
 
 def _origin(group: Any, names: list[str]) -> Origin:

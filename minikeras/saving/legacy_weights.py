@@ -71,7 +71,9 @@ def pieces(layer: Any, shapes: list, names: list, origin: Origin) -> list[Piece]
         if not positions:
             continue
         own = [shapes[position] for position in positions]
-        found.append(Piece(part, legacy_order(part), positions, _conversion(part, own, origin)))
+        own_names = [names[position] for position in positions]
+        convert = _conversion(part, own, own_names, origin)
+        found.append(Piece(part, legacy_order(part), positions, convert))
     return found
 
 
@@ -104,7 +106,7 @@ def _split_gates(part: Any, rest: int, shapes: list, origin: Origin) -> int:
     return 3 * len(gates)
 
 
-def _conversion(part: Layer, shapes: list, origin: Origin) -> Callable | None:
+def _conversion(part: Layer, shapes: list, names: list, origin: Origin) -> Callable | None:
     """What turns the arrays in a file into those of the layer; None where they are the same."""
     name = type(part).__name__
     steps: list[Callable] = []
@@ -116,6 +118,9 @@ def _conversion(part: Layer, shapes: list, origin: Origin) -> Callable | None:
         count = 4 if name == "LSTM" else 3
         if shapes[2] == (2 * count * units,):
             steps.append(lambda arrays: _from_cudnn(arrays, count))
+    if name == "Highway" and len(shapes) == 4 and "_carry" in names[1]:
+        # Keras 1.2 wrote both kernels first.
+        steps.append(lambda arrays: [arrays[index] for index in (0, 2, 1, 3)])
     if origin.generation == 1 and shapes and _is_convolution(name):
         steps.append(lambda arrays: [_kernel_of_keras_1(part, arrays[0]), *arrays[1:]])
     if origin.theano and name in _FLIPPED_BY_THEANO:

@@ -220,10 +220,13 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
 
     problems: list[str] = []
     paths = Paths(file)
+    done: list[Any] = []
     for path, part in walk(saveable):
         above = paths.group(path)
         group = None if above is None else guard.group_at(above, "vars")
         store = ReadStore(group)
+        if group is None and isinstance(part, Layer) and _copy_of_namesake(part, done):
+            continue
         if group is None and isinstance(part, Layer) and not part._own(with_seeds=False):
             continue
         if group is None and not isinstance(part, Layer):
@@ -232,6 +235,7 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
             _check_shapes(part, store)
             if not _fit_optimizer(part, store):
                 part.load_own_variables(store)
+            done.append(part)
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, ValueError) and "Such files are not opened" in str(error):
                 raise
@@ -243,6 +247,19 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
                 f"{len(problems)} of the model's parts could not be loaded from the file: {text}"
             )
         warnings.warn(f"Weights that do not fit were left as they are: {text}", stacklevel=3)
+
+
+def _copy_of_namesake(part: Layer, done: list) -> bool:
+    """Take the state of a layer that a file has once, though the model had it in two places."""
+    own = part._own(with_seeds=False)
+    for other in done if own else ():
+        if type(other) is type(part) and other.name == part.name:
+            theirs = other._own(with_seeds=False)
+            if [one.shape for one in theirs] == [one.shape for one in own]:
+                for variable, value in zip(own, theirs):
+                    variable.assign(value.array)
+                return True
+    return False
 
 
 def _fit_optimizer(part: Any, store: ReadStore) -> bool:
