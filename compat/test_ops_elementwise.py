@@ -89,7 +89,11 @@ def test_binary(name, data):
         if name == "power" and isinstance(b, bool):
             return
     compare(
-        name, a, b, rtol=2e-3 if "float16" in (one, other) else LOOSE.get(name), gradient=name != "nextafter"
+        name,
+        a,
+        b,
+        rtol=2e-3 if "float16" in (one, other) else LOOSE.get(name),
+        gradient=name != "nextafter",
     )
 
 

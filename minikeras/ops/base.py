@@ -294,16 +294,23 @@ def _bind(signature: inspect.Signature, args: tuple, kwargs: dict) -> dict:
     return bound.arguments
 
 
-def composite(function: F | None = None, *, tensors: int = 1, name: str | None = None) -> Any:
+def composite(
+    function: F | None = None,
+    *,
+    tensors: int = 1,
+    optional: tuple = (),
+    name: str | None = None,
+) -> Any:
     """Decorator: a function made of other operations, as an operation of its own.
 
     Args:
         tensors: How many of the leading arguments are tensors (or structures of them); the others
             are the options of the operation.
+        optional: Names of further arguments that are tensors or None.
         name: Name of the class. Defaults to that of the function in CamelCase.
     """
     if function is None:
-        return functools.partial(composite, tensors=tensors, name=name)
+        return functools.partial(composite, tensors=tensors, optional=optional, name=name)
     body = function
     signature = inspect.signature(body)
     parameters = list(signature.parameters.values())
@@ -313,9 +320,10 @@ def composite(function: F | None = None, *, tensors: int = 1, name: str | None =
     def call(self: Any, *args: Any, **tensors: Any) -> Any:
         return body(*args, **{**{key: getattr(self, key) for key in self.fields}, **tensors})
 
+    options = [one for one in parameters[tensors:] if one.name not in optional]
     defaults = {
         parameter.name: parameter.default
-        for parameter in parameters[tensors:]
+        for parameter in options
         if parameter.default is not inspect.Parameter.empty
     }
     operation = type(
@@ -324,7 +332,7 @@ def composite(function: F | None = None, *, tensors: int = 1, name: str | None =
         {
             "__doc__": body.__doc__,
             "__module__": body.__module__,
-            "__annotations__": {parameter.name: "Any" for parameter in parameters[tensors:]},
+            "__annotations__": {parameter.name: "Any" for parameter in options},
             "call": call,
             **defaults,
         },
@@ -339,8 +347,9 @@ def composite(function: F | None = None, *, tensors: int = 1, name: str | None =
             more = {
                 key: arguments.pop(key)
                 for key, value in list(arguments.items())
-                if isinstance(value, (Operators, np.ndarray))
+                if key in optional or isinstance(value, (Operators, np.ndarray))
             }
+            more = {key: value for key, value in more.items() if value is not None}
             return operation(**arguments).symbolic_call(*given, **more)
         return body(*args, **kwargs)
 

@@ -291,7 +291,11 @@ class ConvertToTensor(CastTo):
         return KerasTensor(x.shape, dtype=x.dtype if self.dtype is None else self.dtype)
 
 
-operations.register("Array")(type("Array", (ConvertToTensor,), {"__doc__": "As a tensor."}))
+class Array(ConvertToTensor):
+    """The same values as a tensor, maybe of another dtype."""
+
+
+Array.fields = {"dtype": None}
 
 
 def copy(x: Any) -> Any:

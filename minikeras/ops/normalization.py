@@ -55,7 +55,7 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     return results
 
 
-@composite(tensors=3, name="BatchNorm")
+@composite(tensors=3, optional=("offset", "scale"), name="BatchNorm")
 def _batch_normalization(
     x: Any,
     mean: Any,
@@ -196,7 +196,7 @@ def layer_normalization(
     return LayerNorm(static(axis), epsilon)(x, gamma, beta)
 
 
-@composite(tensors=1, name="RMSNorm")
+@composite(tensors=1, optional=("scale",), name="RMSNorm")
 def _rms_normalization(x: Any, scale: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
     if epsilon is None:
         epsilon = config.epsilon()

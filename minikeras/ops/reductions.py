@@ -219,6 +219,9 @@ class Amin(_Extreme):
     function = np.minimum
 
 
+Amax.fields = Amin.fields = {"axis": None, "keepdims": False}
+
+
 class All(Reduction):
     """Whether all are true."""
 
