@@ -91,9 +91,7 @@ class Pair:
         """The whole model in a file."""
         import minikeras
 
-        return minikeras.models.load_model(
-            self.folder / name, compile=compile, safe_mode=False
-        )
+        return minikeras.models.load_model(self.folder / name, compile=compile, safe_mode=False)
 
     def from_json(self) -> Any:
         """The architecture in `model.json`."""

@@ -184,7 +184,10 @@ _GONE_OF: dict[str, dict[str, tuple]] = {
     "MultiHeadAttention": {},
 }
 # `implementation` is a setting that some layers still have.
-_KEPT_OF: dict[str, tuple] = {"LocallyConnected1D": ("implementation",), "LocallyConnected2D": ("implementation",)}
+_KEPT_OF: dict[str, tuple] = {
+    "LocallyConnected1D": ("implementation",),
+    "LocallyConnected2D": ("implementation",),
+}
 _INITIALIZERS = {
     "zero": "zeros",
     "one": "ones",
@@ -197,7 +200,16 @@ _INITIALIZERS = {
 _WITHOUT_TRAINABLE = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization")
 _WRAPPED = ("layer", "backward_layer", "forward_layer", "cell")
 _MODELS = ("Model", "Functional", "Sequential")
-_RECURRENT_CLASSES = ("SimpleRNN", "LSTM", "GRU", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
+_RECURRENT_CLASSES = (
+    "SimpleRNN",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Bidirectional",
+)
 _OLD_ACTIVATION = "hard_sigmoid"
 OLD_HARD_SIGMOID = "keras2_hard_sigmoid"
 
@@ -221,9 +233,18 @@ def _guess(config: Any) -> int:
                 old = module.startswith(("tf_keras", "keras.src.engine", "keras.engine"))
                 if old:
                     return 2
-                if module.startswith("keras") and "registered_name" in item and "build_config" in item:
+                if (
+                    module.startswith("keras")
+                    and "registered_name" in item
+                    and "build_config" in item
+                ):
                     generation = 3
-            if "W_regularizer" in item or "border_mode" in item or "output_dim" in item and "init" in item:
+            if (
+                "W_regularizer" in item
+                or "border_mode" in item
+                or "output_dim" in item
+                and "init" in item
+            ):
                 return 1
             if "batch_input_shape" in item:
                 return 2
@@ -252,20 +273,32 @@ def _record(record: Any, generation: int) -> Any:
     if not isinstance(record, dict) or not isinstance(record.get("class_name"), str):
         return record
     record = dict(record)
-    name = record["class_name"].rsplit(">", 1)[-1] if record["class_name"].startswith("Custom>") else record["class_name"]
+    name = (
+        record["class_name"].rsplit(">", 1)[-1]
+        if record["class_name"].startswith("Custom>")
+        else record["class_name"]
+    )
     config = record.get("config")
     if name == "Sequential":
         record["config"] = _sequential(config, generation)
         if _holds_merge(record["config"]):
             record = _merged_sequential(record, generation)
-    elif name in ("Model", "Functional") or isinstance(config, dict) and "input_layers" in config and "layers" in config:
+    elif (
+        name in ("Model", "Functional")
+        or isinstance(config, dict)
+        and "input_layers" in config
+        and "layers" in config
+    ):
         record["config"] = _functional(config, generation)
         if name in ("Model", "Functional"):
             record["class_name"] = "Functional"
             record.pop("module", None)
     elif isinstance(config, dict):
         record["class_name"], record["config"] = translate_layer(name, config, generation)
-        if isinstance(record.get("module"), str) and record["module"].split(".")[0] in ("keras", "tf_keras"):
+        if isinstance(record.get("module"), str) and record["module"].split(".")[0] in (
+            "keras",
+            "tf_keras",
+        ):
             record.pop("module")
         if record["class_name"] == "TFOpLambda":
             record.pop("module", None)
@@ -290,7 +323,11 @@ def translate_layer(name: str, config: dict, generation: int) -> tuple[str, dict
     kept = _KEPT_OF.get(name, ())
     for gone in (_GONE, _GONE_OF.get(name, {})):
         for key, harmless in gone.items():
-            if key in config and key not in kept and (any_value in harmless or config[key] in harmless):
+            if (
+                key in config
+                and key not in kept
+                and (any_value in harmless or config[key] in harmless)
+            ):
                 del config[key]
     for key, value in config.items():
         config[key] = _value(key, value, generation)
@@ -327,7 +364,10 @@ def _value(key: str, value: Any, generation: int) -> Any:
         inner = {one: item for one, item in value.items() if one != "name"}
         if "m" in inner:
             inner["max_value"] = inner.pop("m")
-        return {"class_name": _CONSTRAINTS.get(value.get("name"), value.get("name")), "config": inner}
+        return {
+            "class_name": _CONSTRAINTS.get(value.get("name"), value.get("name")),
+            "config": inner,
+        }
     if isinstance(value, dict) and "class_name" in value and "config" in value:
         return _plain_module(value)
     if isinstance(value, dict) and value.get("type") == "ndarray":
@@ -672,7 +712,9 @@ def _merge_layer(config: dict) -> tuple[str, dict]:
 
 
 def _holds_merge(config: dict) -> bool:
-    return any(one.get("class_name") == "Merge" for one in config["layers"] if isinstance(one, dict))
+    return any(
+        one.get("class_name") == "Merge" for one in config["layers"] if isinstance(one, dict)
+    )
 
 
 def _merged_sequential(record: dict, generation: int) -> dict:
@@ -703,7 +745,9 @@ def _merged_sequential(record: dict, generation: int) -> dict:
     for branch in merge["config"].get("layers", []):
         branch = _record(branch, generation)
         if branch["class_name"] != "Sequential":
-            raise ValueError("A `Merge` layer in a Sequential model can hold Sequential models only.")
+            raise ValueError(
+                "A `Merge` layer in a Sequential model can hold Sequential models only."
+            )
         ends.append(follow(branch["config"]["layers"], None))
     name, config = _merge_layer(merge["config"])
     arguments = [_tensor_config(end) for end in ends]
@@ -844,7 +888,10 @@ def _metric_record(record: dict) -> Any:
     inner.pop("fn", None)
     if inner.get("thresholds", 0) is None:
         inner.pop("thresholds")
-    return {"class_name": name, "config": {key: one for key, one in inner.items() if key != "init_thresholds"}}
+    return {
+        "class_name": name,
+        "config": {key: one for key, one in inner.items() if key != "init_thresholds"},
+    }
 
 
 def make_old_objects_known() -> None:

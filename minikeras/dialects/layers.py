@@ -205,8 +205,11 @@ class _LocallyConnected(_Old):
         """Compute the output."""
         if self.data_format == "channels_first":
             x = ops.moveaxis(x, 1, -1)
-        space = self._space(tuple(x.shape) if self.data_format != "channels_first" else
-                            (x.shape[0], x.shape[-1], *x.shape[1:-1]))
+        space = self._space(
+            tuple(x.shape)
+            if self.data_format != "channels_first"
+            else (x.shape[0], x.shape[-1], *x.shape[1:-1])
+        )
         batch = x.shape[0] if x.shape[0] is not None else -1
         patches = []
         for place in np.ndindex(*space):

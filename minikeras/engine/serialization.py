@@ -146,9 +146,7 @@ def _serialize_lambda(function: Any) -> dict:
     return {
         "class_name": "__lambda__",
         "config": {
-            "code": code,
-            "defaults": serialize(list(function.__defaults__)) if function.__defaults__ else None,
-            "closure": serialize(list(cells)) if cells else None,
+            "value": (code, serialize(function.__defaults__), serialize(cells)),
         },
     }
 
@@ -188,6 +186,9 @@ def _deserialize_lambda(inner: dict) -> Any:
     import marshal
     import types
 
+    if "value" in inner:
+        # The form of everything but the Lambda layer.
+        inner = dict(zip(("code", "defaults", "closure"), inner["value"]))
     code = marshal.loads(base64.b64decode(inner["code"]))
     defaults = deserialize(inner.get("defaults"))
     cells = deserialize(inner.get("closure"))
@@ -319,6 +320,11 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         found = one.find(name)
         if found is not None and (one in (home, _registry_of(module)) or _allowed(one, module)):
             if want_class or not inspect.isclass(found):
+                if isinstance(registered, str) and registered not in (name, config["class_name"]):
+                    raise ValueError(
+                        f"A config gives `registered_name={registered!r}` to {name!r}, which is"
+                        " built in. Nothing is registered under that name."
+                    )
                 return found
             fallback = fallback or found
     if fallback is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import registry
+from minikeras.engine import budget, dtypes, registry
 from minikeras.engine.naming import name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import Variable, standardize_shape
@@ -78,9 +78,8 @@ class LayerWeights:
         shape = standardize_shape(() if shape is None else shape)
         dtype = self.variable_dtype if dtype is None else dtype  # type: ignore[attr-defined]
         if initializer is None:
-            from minikeras.engine import dtypes
-
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        budget.charge(shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name)
         with name_scope(self.name, caller=self):
             variable = Variable(
                 registry.initializers.get(initializer),

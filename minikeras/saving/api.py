@@ -92,7 +92,13 @@ def load_model(
             f"{os.fspath(filepath)!r} is JSON, an architecture without weights. Use"
             " `model_from_json(open(path).read())`, then `load_weights`."
         )
-    with registry.custom_objects(custom_objects), serialization.SafeMode(safe_mode):
+    # `enable_unsafe_deserialization` holds for the whole process, whatever is passed.
+    flag = False if serialization.safe_mode() is False else safe_mode
+    with (
+        registry.custom_objects(custom_objects),
+        serialization.SafeMode(flag),
+        guard.budget_of(filepath),
+    ):
         if kind == "zip":
             return archive.read_model(filepath, compile)
         with guard.open_hdf5(filepath) as file:
@@ -193,5 +199,10 @@ def _assert_built(model: Any) -> None:
 def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any:
     """The model that a JSON architecture describes, with fresh weights."""
     config = guard.parse_json(json_string, "model JSON")
-    with registry.custom_objects(custom_objects):
+    flag = serialization.safe_mode() is not False
+    with (
+        registry.custom_objects(custom_objects),
+        serialization.SafeMode(flag),
+        guard.architecture_budget(),
+    ):
         return hdf5.model_from_config(config)

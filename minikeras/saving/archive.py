@@ -75,7 +75,12 @@ def read_model(path: Any, compile: bool = True) -> Any:
             )
             if model.optimizer is not None and model.built:
                 model.optimizer.build(model.trainable_variables)
-        if _WEIGHTS in members:
+        if _WEIGHTS not in members:
+            raise ValueError(
+                f"The archive {path!r} has no {_WEIGHTS}, only {sorted(members)[:8]}. Weights in"
+                " several files, or in other formats, are not supported in archives."
+            )
+        else:
             content = guard.read_member(archive, _WEIGHTS)
             with guard.open_hdf5(io.BytesIO(content)) as file:
                 weights.read(file, model)

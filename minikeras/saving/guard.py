@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.engine import serialization
+from minikeras.engine.budget import Budget
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAX_JSON = 256 * 2**20
 _MAX_RATIO = 200
@@ -65,7 +68,10 @@ def _hdf5_behind_user_block(path: str, size: int) -> bool:
 def _looks_like(head: bytes) -> str:
     text = head.lstrip().lower()
     for start, meaning in (
-        (b"version https://git-lfs", "it is a git-lfs pointer; run `git lfs pull` for the real file"),
+        (
+            b"version https://git-lfs",
+            "it is a git-lfs pointer; run `git lfs pull` for the real file",
+        ),
         (b"<!doctype html", "it is an HTML page, perhaps the error page of a download"),
         (b"<html", "it is an HTML page, perhaps the error page of a download"),
         (b"<?xml", "it is XML"),
@@ -195,9 +201,11 @@ def read_array(dataset: Any, shape: Any = None) -> np.ndarray:
 def names(group: Any, attribute: str) -> list[str]:
     """A list of names in the attributes of a group, which may be cut into numbered chunks."""
     if attribute in group.attrs:
-        return [_text(name) for name in np.ravel(group.attrs[attribute])] if np.size(
-            group.attrs[attribute]
-        ) else []
+        return (
+            [_text(name) for name in np.ravel(group.attrs[attribute])]
+            if np.size(group.attrs[attribute])
+            else []
+        )
     found: list[str] = []
     index = 0
     while f"{attribute}{index}" in group.attrs:
@@ -311,3 +319,26 @@ def _check_depth(value: Any, what: str) -> None:
             pending.extend((one, depth + 1) for one in item.values())
         elif isinstance(item, list):
             pending.extend((one, depth + 1) for one in item)
+
+
+# A model whose weights take less than this is never too big for its file.
+_FREE_BYTES = 2**28
+# Without a file of weights beside it, an architecture may ask for this much.
+_ARCHITECTURE_BYTES = 2**31
+
+
+def budget_of(path: Any) -> Budget:
+    """What the weights of the model in a file may take, by the size of the file."""
+    if serialization.safe_mode() is False:
+        return Budget(None)
+    return Budget(max(_FREE_BYTES, _MAX_RATIO * os.path.getsize(path)))
+
+
+def architecture_budget() -> Budget:
+    """What the weights of a model may take that comes as an architecture only."""
+    return Budget(None if serialization.safe_mode() is False else _ARCHITECTURE_BYTES)
+
+
+def has_name(group: Any, name: str) -> bool:
+    """Whether an HDF5 group has an entry of that name, which is not opened."""
+    return group.get(name, getlink=True, default=None) is not None

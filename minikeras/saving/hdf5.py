@@ -128,7 +128,11 @@ def read_model(file: Any, compile: bool = True) -> Any:
 
     text = guard.text_attribute(file, "model_config")
     if text is None:
-        if "layer_names" in file.attrs or "layer_names0" in file.attrs or "layers" in file:
+        if (
+            "layer_names" in file.attrs
+            or "layer_names0" in file.attrs
+            or guard.has_name(file, "layers")
+        ):
             raise ValueError(
                 "The file holds weights only, no model. Build the model and call"
                 " `model.load_weights(path)`."
@@ -155,7 +159,9 @@ def read_model(file: Any, compile: bool = True) -> Any:
         return model
     training = guard.parse_json(training_text, "training configuration")
     if not isinstance(training, dict):
-        raise ValueError(f"The training configuration must be a JSON object. Received: {training!r}")
+        raise ValueError(
+            f"The training configuration must be a JSON object. Received: {training!r}"
+        )
     backend = "theano" if origin.theano else None
     compile_model(model, training, generation, version, backend)
     legacy_optimizer.read(file, model, pieces, origin, version)
@@ -390,7 +396,9 @@ def _misfit_arrays(piece: Any, arrays: list) -> str | None:
 def _side_by_side(layers: list, stored: list) -> str:
     rows = ["model".ljust(40) + "file"]
     for index in range(min(max(len(layers), len(stored)), 30)):
-        left = f"{layers[index].name} ({len(layers[index].weights)})" if index < len(layers) else "-"
+        left = (
+            f"{layers[index].name} ({len(layers[index].weights)})" if index < len(layers) else "-"
+        )
         right = f"{stored[index][0]} ({len(stored[index][2])})" if index < len(stored) else "-"
         rows.append(left.ljust(40) + right)
     return "\n".join(rows)

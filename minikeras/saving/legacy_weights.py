@@ -10,7 +10,14 @@ import numpy as np
 from minikeras.engine.layer import Layer
 
 _GATES_OF_KERAS_1 = {"LSTM": (0, 2, 1, 3), "GRU": (0, 1, 2)}  # i, c, f, o -> i, f, c, o
-_FLIPPED_BY_THEANO = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D")
+_FLIPPED_BY_THEANO = (
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "ConvLSTM2D",
+)
 
 
 _NAME_OF_KERAS_1 = re.compile(r"_([WUb](_[a-z]|_carry)?|running_std)(:0)?$")

@@ -107,7 +107,10 @@ class ReadStore:
         """The names of the variables, numbers in order."""
         if self.group is None:
             return []
-        return sorted(self.group.keys(), key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0, key))
+        return sorted(
+            self.group.keys(),
+            key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0, key),
+        )
 
     def __len__(self) -> int:
         return len(self.keys())
@@ -116,7 +119,7 @@ class ReadStore:
         return iter(self.keys())
 
     def __contains__(self, key: Any) -> bool:
-        return self.group is not None and str(key) in self.group
+        return self.group is not None and guard.has_name(self.group, str(key))
 
     def shape(self, key: str) -> tuple:
         """The shape of a variable, without reading it."""
@@ -241,7 +244,9 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
                 raise
             problems.append(f"{getattr(part, 'name', type(part).__name__)} (at {path!r}): {error}")
     if problems:
-        text = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+        text = "; ".join(problems[:8]) + (
+            f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
+        )
         if not skip_mismatch:
             raise ValueError(
                 f"{len(problems)} of the model's parts could not be loaded from the file: {text}"
