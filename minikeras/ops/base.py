@@ -349,7 +349,7 @@ def composite(
                 for key, value in list(arguments.items())
                 if key in optional or isinstance(value, (Operators, np.ndarray))
             }
-            more = {key: value for key, value in more.items() if value is not None}
+            more = {**dict.fromkeys(optional), **more}
             return operation(**arguments).symbolic_call(*given, **more)
         return body(*args, **kwargs)
 
