@@ -1,5 +1,6 @@
 """`keras.layers`: every layer, one file a family."""
 
+from minikeras.engine import serialization
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
@@ -85,10 +86,20 @@ from minikeras.layers.pooling import MaxPooling2D as MaxPool2D
 from minikeras.layers.pooling import MaxPooling3D as MaxPool3D
 from minikeras.layers.preprocessing.category_encoding import CategoryEncoding
 from minikeras.layers.preprocessing.discretization import Discretization
+from minikeras.layers.preprocessing.geometric import (
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from minikeras.layers.preprocessing.hashing import HashedCrossing, Hashing
 from minikeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from minikeras.layers.preprocessing.normalization import Normalization
 from minikeras.layers.preprocessing.rescaling import Rescaling
+from minikeras.layers.preprocessing.resizing import CenterCrop, RandomCrop, Resizing
 from minikeras.layers.preprocessing.text_vectorization import TextVectorization
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
@@ -149,6 +160,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -221,10 +233,19 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -253,9 +274,46 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+
+def serialize(layer: Layer) -> dict:
+    """The config of a layer: its class, its `get_config()`, and where the class is from.
+
+    Args:
+        layer: The layer.
+    """
+    return serialization.serialize(layer)
+
+
+def deserialize(config: dict, custom_objects: dict | None = None) -> Layer:
+    """The layer that a config describes.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: dict of your own classes and functions by name.
+
+    Raises:
+        ValueError: if `config` describes something else.
+
+    Example:
+
+    >>> import minikeras
+    >>> config = minikeras.layers.serialize(minikeras.layers.Dense(3))
+    >>> minikeras.layers.deserialize(config).units
+    3
+    """
+    layer = serialization.deserialize(config, None, custom_objects)
+    if not isinstance(layer, Layer):
+        raise ValueError(
+            "Argument `config` must be the config of a layer, as `layers.serialize` returns it."
+            f" Received: config={config}"
+        )
+    return layer

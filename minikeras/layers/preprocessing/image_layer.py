@@ -1,0 +1,266 @@
+"""The base of layers that change images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras.config import standardize_data_format
+from minikeras.engine import dtypes, tree
+from minikeras.engine.rng import SeedGenerator, draw_generator
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.layers.preprocessing.data_layer import DataLayer
+
+INTERPOLATIONS = ("nearest", "bilinear")
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+
+
+def wide_range(name: str, value: Any, low: float, high: float) -> tuple:
+    """The range that a factor means: a pair, or a number f for (max(-f, low), f)."""
+    if isinstance(value, (tuple, list)):
+        if len(value) == 2 and value[0] <= high and value[1] >= low:
+            lower, upper = sorted(value)
+            return lower, upper
+    elif isinstance(value, (int, float)) and low <= value <= high:
+        return max(-abs(value), low), abs(value)
+    raise ValueError(
+        f"The `{name}` argument should be a number (or a list of two numbers) in the range"
+        f" [{low}, {high}]. Received: {name}={value}"
+    )
+
+
+def strict_range(name: str, value: Any, low: float, high: float, signed: bool = True) -> tuple:
+    """As `wide_range`, but both numbers must be in range and f means (-f, f), or (0, f)."""
+    both = value if isinstance(value, (tuple, list)) else (value,)
+    number = isinstance(value, (int, float))
+    if not (number or len(both) == 2) or not all(low <= one <= high for one in both):
+        raise ValueError(
+            f"The `{name}` argument should be a number (or a list of two numbers) in the range"
+            f" [{low}, {high}]. Received: {name}={value}"
+        )
+    if number:
+        return (-abs(value), abs(value)) if signed else (0, value)
+    lower, upper = sorted(value)
+    return lower, upper
+
+
+def value_limits(value_range: Any) -> list:
+    """The smallest and the largest value of a pixel."""
+    if not isinstance(value_range, (tuple, list)) or len(value_range) != 2:
+        raise ValueError(
+            "The `value_range` argument should be a list of two numbers. Received:"
+            f" value_range={value_range}"
+        )
+    return sorted(value_range)
+
+
+def choice(name: str, value: Any, allowed: tuple) -> Any:
+    """`value`, which must be one of `allowed`."""
+    if value not in allowed:
+        raise NotImplementedError(f"Unknown `{name}` {value}. Expected one of {allowed}.")
+    return value
+
+
+def rescaled(x: Any, source: Any, target: Any) -> Any:
+    """Values from one range in another."""
+    if tuple(source) == tuple(target):
+        return x
+    share = (x - source[0]) / (source[1] - source[0])
+    return share * (target[1] - target[0]) + target[0]
+
+
+class ImageLayer(DataLayer):
+    """A layer that changes images: one, a batch, or a dict with what belongs to them.
+
+    A subclass defines `draw`, which makes the random choices for a batch, and `change`, which
+    carries them out on a batch of images in the compute dtype, channels last.
+
+    Args:
+        data_format: `"channels_last"`, `"channels_first"`, or None (default: the global setting).
+        bounding_box_format: None. A format is taken only where boxes stay as they are.
+        **kwargs: `name`, `dtype`, `trainable`.
+    """
+
+    # Names of the entries of the configuration besides `data_format`: attributes.
+    options: tuple[str, ...] = ()
+    # Whether pixels move: masks of segments then move too.
+    moves = False
+    # Whether it acts in inference too.
+    always = False
+    # Whether integers stay integers.
+    keeps_dtype = False
+
+    def __init__(
+        self, data_format: Any = None, bounding_box_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if bounding_box_format is not None and self.moves:
+            raise ValueError(
+                f"{type(self).__name__} does not move bounding boxes. Leave out"
+                " `bounding_box_format` and transform the boxes yourself. Received:"
+                f" bounding_box_format={bounding_box_format!r}"
+            )
+        self.bounding_box_format = bounding_box_format
+        self.data_format = standardize_data_format(data_format)
+
+    def _seeded(self, seed: Any) -> None:
+        self.seed = seed
+        self.generator = SeedGenerator(seed)
+
+    # For subclasses
+
+    def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
+        """The random choices for a batch. `rng` is a function (low, high, shape) -> array."""
+        return None
+
+    def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
+        """The changed images, from a batch with the channels last."""
+        raise NotImplementedError
+
+    def resized(self, height: Any, width: Any) -> tuple:
+        """Height and width of the result."""
+        return height, width
+
+    # The interface of Keras
+
+    def _first(self) -> bool:
+        return self.data_format == "channels_first"
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """Random choices for `data`, to be given to `transform_images` and its like."""
+        shape = tuple((data["images"] if isinstance(data, dict) else data).shape)
+        if len(shape) not in (3, 4):
+            raise ValueError(
+                "Expected image tensor to have rank 3 (single image) or 4 (batch of images)."
+                f" Received: data.shape={shape}"
+            )
+        if not (training or self.always):
+            return None
+        if self._first():
+            shape = (*shape[:-3], *shape[-2:], shape[-3])
+        batch = shape[0] if len(shape) == 4 else 1
+        source = seed if seed is not None else self.__dict__.get("generator")
+
+        def uniform(low: Any, high: Any, size: Any, dtype: Any = None) -> np.ndarray:
+            values = draw_generator(source).uniform(low, high, size)
+            return np.asarray(values, dtypes.numpy_dtype(dtype or self.compute_dtype))
+
+        return self.draw(uniform, batch, *shape[-3:])
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The images, changed as `transformation` says."""
+        return self._transformed(images, transformation, training, None)
+
+    def _transformed(self, images: Any, transformation: Any, training: Any, how: Any) -> Any:
+        from minikeras import ops
+
+        images = ops.convert_to_tensor(images)
+        if not self.keeps_dtype:
+            images = ops.cast(images, self.compute_dtype)
+        if not (training or self.always):
+            return images
+        single = len(images.shape) == 3
+        batch = ops.expand_dims(images, 0) if single else images
+        batch = ops.moveaxis(batch, 1, -1) if self._first() else batch
+        changed = self.change(batch, transformation, how)
+        if not self.keeps_dtype:
+            changed = ops.cast(changed, self.compute_dtype)
+        changed = ops.moveaxis(changed, -1, 1) if self._first() else changed
+        return ops.squeeze(changed, 0) if single else changed
+
+    def transform_labels(
+        self, labels: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The labels that belong to the changed images."""
+        return labels
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The masks that belong to the changed images."""
+        if not self.moves:
+            return segmentation_masks
+        return self._transformed(segmentation_masks, transformation, training, "nearest")
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The boxes, if they stay as they are.
+
+        Raises:
+            ValueError: if they would have to move.
+        """
+        if self.moves or self.bounding_box_format is None:
+            raise ValueError(
+                f"{type(self).__name__} received the key 'bounding_boxes'. "
+                + (
+                    "It does not move boxes: take them out of the input and transform them yourself."
+                    if self.moves
+                    else "Say what they are, e.g. with `bounding_box_format='xyxy'`."
+                )
+            )
+        return bounding_boxes
+
+    # Calls
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(inputs, dict):
+            inputs = tree.map_structure(
+                lambda leaf: leaf if isinstance(leaf, (Tensor, KerasTensor)) else np.asarray(leaf),
+                inputs,
+            )
+            # Past the conversion of plain lists, which would take the dict for one.
+            return super(DataLayer, self).__call__(inputs, *args, **kwargs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        """The changed data."""
+        transformation = self.get_random_transformation(data, training=training)
+        if not isinstance(data, dict):
+            return self.transform_images(data, transformation, training=training)
+        data = dict(data)
+        single = len(data["images"].shape) == 3
+        data["images"] = self.transform_images(data["images"], transformation, training=training)
+        for key in ("bounding_boxes", "labels", "segmentation_masks"):
+            if key in data:
+                change = getattr(self, f"transform_{key}")
+                change = self._one_by_one(change) if single and key == "labels" else change
+                data[key] = change(data[key], transformation, training=training)
+        return data
+
+    @staticmethod
+    def _one_by_one(change: Any) -> Any:
+        from minikeras import ops
+
+        def single(value: Any, *args: Any, **kwargs: Any) -> Any:
+            return ops.squeeze(change(ops.expand_dims(value, 0), *args, **kwargs), 0)
+
+        return single
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the result."""
+        if isinstance(input_shape, dict):
+            changed = dict(input_shape)
+            for key in ("images", "segmentation_masks"):
+                if key in changed:
+                    changed[key] = self.compute_output_shape(changed[key])
+            return changed
+        shape = list(input_shape)
+        if len(shape) not in (3, 4):
+            raise ValueError(
+                "Expected images of rank 3 (single image) or 4 (batch of images). Received:"
+                f" input_shape={tuple(shape)}"
+            )
+        rows = slice(-2, None) if self._first() else slice(-3, -1)
+        shape[rows] = self.resized(*shape[rows])
+        return tuple(shape)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        config = {**super().get_config(), "data_format": self.data_format}
+        if self.bounding_box_format is not None:
+            config["bounding_box_format"] = self.bounding_box_format
+        return {**config, **{name: getattr(self, name) for name in self.options}}
