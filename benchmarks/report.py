@@ -19,12 +19,12 @@ COLUMNS = (
 HEADS = {"keras-jax": "Keras, JAX", "keras-tensorflow": "Keras, TF", "keras-torch": "Keras, torch"}
 
 
-def fastest_peer(peers: dict) -> tuple[str, float] | None:
-    """The peer (ourselves and the floor excepted) with the smallest median."""
+def fastest_peer(peers: dict, only: str = "") -> tuple[str, float] | None:
+    """The peer with the smallest median: ourselves and the floor excepted, named as `only` is."""
     others = {
         peer: result["median"]
         for peer, result in peers.items()
-        if peer not in ("minikeras", "floor") and "median" in result
+        if peer not in ("minikeras", "floor") and "median" in result and peer.startswith(only)
     }
     return min(others.items(), key=lambda pair: pair[1]) if others else None
 
@@ -48,14 +48,18 @@ def cell(result: dict | None) -> str:
 def row(name: str, workload: dict, shown: list[str]) -> str:
     peers = workload["peers"]
     own, floor = peers.get("minikeras", {}), peers.get("floor", {})
-    fastest = fastest_peer(peers)
-    ratio = over_floor = "—"
-    if fastest and "median" in own:
-        ratio = f"**{fastest[1] / own['median']:.2f}** ({HEADS.get(fastest[0], fastest[0])})"
+    ratios = []
+    for only in ("", "keras"):
+        fastest = fastest_peer(peers, only)
+        ratio = "—"
+        if fastest and "median" in own:
+            ratio = f"**{fastest[1] / own['median']:.2f}** ({HEADS.get(fastest[0], fastest[0])})"
+        ratios.append(ratio)
+    over_floor = "—"
     if "median" in own and "median" in floor:
         over_floor = f"{own['median'] / floor['median']:.2f}"
     cells = [cell(peers.get(peer)) for peer in shown]
-    return f"| {name} | " + " | ".join([*cells, ratio, over_floor]) + " |"
+    return f"| {name} | " + " | ".join([*cells, *ratios, over_floor]) + " |"
 
 
 def table(record: dict, only: list[str] | None = None) -> str:
@@ -69,7 +73,7 @@ def table(record: dict, only: list[str] | None = None) -> str:
             peer for peer in COLUMNS if any(peer in one["peers"] for one in workloads.values())
         ]
         heads = ["workload", *(HEADS.get(peer, peer) for peer in shown)]
-        heads += ["fastest peer / minikeras", "minikeras / floor"]
+        heads += ["fastest peer / minikeras", "fastest Keras / minikeras", "minikeras / floor"]
         lines += ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
         lines += [row(name, workload, shown) for name, workload in workloads.items()]
     if "installed" in record and (only is None or "installed-size" in only):
