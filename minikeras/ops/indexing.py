@@ -155,7 +155,9 @@ class Where(Kernel):
         result: list = [None, None, None]
         for i, (source, chosen) in enumerate(zip(ctx.sources, (condition, ~condition)), 1):
             if ctx.needs[i] and source is not None:
-                result[i] = unbroadcast(dy * chosen, source[0]).astype(source[1], copy=False)
+                result[i] = unbroadcast(np.where(chosen, dy, dy.dtype.type(0)), source[0]).astype(
+                    source[1], copy=False
+                )
         return result
 
     def compute_output_spec(self, condition: Any, a: Any, b: Any) -> Any:
