@@ -288,6 +288,17 @@ class Kernel(Operation):
     def backward(self, ctx: Any, *douts: Any) -> Any:
         return None
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Classes made by a table are found in the registry, not in a module.
+        if registry.operations.find(type(self).__name__) is type(self):
+            return (_new_kernel, (type(self).__name__,), self.__dict__.copy())
+        return super().__reduce_ex__(protocol)
+
+
+def _new_kernel(name: str) -> Any:
+    kind = registry.operations.find(name)
+    return kind.__new__(kind)
+
 
 def _bind(signature: inspect.Signature, args: tuple, kwargs: dict) -> dict:
     bound = signature.bind(*args, **kwargs)

@@ -1,6 +1,8 @@
 """Functional and subclassed models: structures, sharing, configs, errors."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -158,3 +160,19 @@ def test_operations_on_symbolic_tensors_become_part_of_the_model():
     assert model.predict(ROWS).tolist() == [[0.5, 0.5]] * 4
     again = keras.Model.from_config(json.loads(json.dumps(model.get_config())))
     assert again.predict(ROWS).tolist() == [[0.5, 0.5]] * 4
+
+
+def test_models_are_pickled():
+    inputs = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(7, 4, mask_zero=True)(inputs)
+    model = keras.Model(inputs, layers.Dense(1)(layers.LSTM(3)(x) * 2.0))
+    model.compile("adam", "mse", metrics=["mae"])
+    data = np.arange(20).reshape(4, 5) % 7
+    model.fit(data, np.ones((4, 1)), verbose=0)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(data), model.predict(data))
+    again.fit(data, np.ones((4, 1)), verbose=0)
+    twin = copy.deepcopy(model)
+    model.fit(data, np.ones((4, 1)), verbose=0)
+    np.testing.assert_array_equal(again.predict(data), model.predict(data))
+    assert not np.array_equal(twin.predict(data), model.predict(data))
