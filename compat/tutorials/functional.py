@@ -16,7 +16,7 @@ SMALL = bool(os.environ.get("TUTORIAL_SMALL"))
 keras.utils.set_random_seed(1)
 
 rng = np.random.default_rng(0)
-rows = 96 if SMALL else 640
+rows = 128 if SMALL else 640
 words = rng.integers(1, 200, (rows, 12))
 numbers = rng.normal(size=(rows, 4)).astype("float32")
 topic = (words < 60).sum(1) % 3

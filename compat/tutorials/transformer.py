@@ -70,4 +70,4 @@ for place in range(length):
     logits = model.predict([source[:1], answer], verbose=0)
     if place + 1 < length:
         answer[0, place + 1] = logits[0, place].argmax()
-print("asked", source[0], "answered", [*answer[0, 1:], logits[0, -1].argmax()])
+print("asked", source[0], "answered", answer[0, 1:], logits[0, -1].argmax())
