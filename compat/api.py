@@ -52,7 +52,7 @@ OTHER_SIGNATURE: dict[str, str] = {
 }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def manifest() -> dict:
     """Name -> {"kind", "sig"} of every public name of Keras 3.15.1."""
     return json.loads((HERE / "keras_api.json").read_text())
@@ -80,7 +80,7 @@ def parameters(text: str) -> list[str] | None:
     text = re.sub(r"<[^<>]*>", "OBJECT", text.strip())
     try:
         scope: dict = {}
-        exec(f"def function{text}: pass", {"OBJECT": "OBJECT"}, scope)  # noqa: S102
+        exec(f"def function{text}: pass", {"OBJECT": "OBJECT"}, scope)
     except Exception:
         return None
     return written(inspect.signature(scope["function"]))
@@ -120,7 +120,7 @@ def status(name: str) -> tuple[str, str]:
     return "same", ""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def comparisons() -> dict[str, str]:
     """File name -> text of everything that compares with real Keras."""
     return {path.name: path.read_text() for path in sorted(HERE.glob("test_*.py"))}

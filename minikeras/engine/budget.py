@@ -1,7 +1,7 @@
 """How much memory the weights of a model from a file may take.
 
-The sizes in a configuration are claims of whoever wrote it. While a model is being made from a file,
-variables are charged to a budget before they are allocated.
+The sizes in a configuration are claims of whoever wrote it. While a model is being made from a
+file, variables are charged to a budget before they are allocated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Budget:
     def __init__(self, limit: int | None) -> None:
         self.limit, self.spent = limit, 0
 
-    def __enter__(self) -> "Budget":
+    def __enter__(self) -> Budget:
         self.previous = getattr(_local, "budget", None)
         if self.limit is not None:
             _local.budget = self
@@ -45,7 +45,8 @@ def charge(shape: Any, itemsize: int, what: str) -> None:
     budget.spent += math.prod(int(size) for size in shape) * itemsize
     if budget.spent > budget.limit:
         raise ValueError(
-            f"The configuration asks for weights of more than {budget.limit:,} bytes (at {what!r}, of"
+            f"The configuration asks for weights of more than {budget.limit:,} bytes (at {what!r},"
+            " of"
             f" shape {tuple(shape)}), far more than belongs to a model of this kind. If you trust"
             " its source, pass `safe_mode=False`, or call"
             " `minikeras.config.enable_unsafe_deserialization()` first."

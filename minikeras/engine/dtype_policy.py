@@ -86,7 +86,7 @@ class DTypePolicy:
         return {"name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict) -> "DTypePolicy":
+    def from_config(cls, config: dict) -> DTypePolicy:
         """The policy that `config` describes."""
         return cls(**config)
 
@@ -161,7 +161,7 @@ class DTypePolicyMap(dict):
         }
 
     @classmethod
-    def from_config(cls, config: dict) -> "DTypePolicyMap":
+    def from_config(cls, config: dict) -> DTypePolicyMap:
         """The map that `config` describes."""
         mapping = {key: deserialize(value) for key, value in config["policy_map"].items()}
         default = config["default_policy"]

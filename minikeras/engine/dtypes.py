@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def standardize_dtype(dtype: Any) -> str:
     raise ValueError(f"Invalid dtype: {dtype!r}. Known dtypes: {', '.join(ALLOWED)}.")
 
 
-@lru_cache(maxsize=None)
+@cache
 def numpy_dtype(name: str) -> np.dtype:
     """The NumPy dtype that holds values of dtype `name`."""
     if name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
@@ -116,7 +116,7 @@ _LATTICE = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def _above(name: str) -> frozenset:
     found = {name}
     for upper in _LATTICE[name]:
@@ -124,7 +124,7 @@ def _above(name: str) -> frozenset:
     return frozenset(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _join(names: frozenset) -> str:
     common = frozenset.intersection(*(_above(name) for name in names))
     for name in common:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,9 @@ def clone_graph(inputs: Any, outputs: Any, make_input: Any) -> tuple[Any, Any]:
             node.operation,
             tree.map_structure(swap, node.args),
             tree.map_structure(swap, node.kwargs),
-            tree.map_structure(lambda leaf: copies.get(id(leaf), leaf), node.outputs_structure),
+            tree.map_structure(
+                lambda leaf, copies=copies: copies.get(id(leaf), leaf), node.outputs_structure
+            ),
         )
         for key, copy in copies.items():
             fresh.setdefault(key, copy)
@@ -146,7 +149,9 @@ class Step:
         self.operation = node.operation
         self.args, self.kwargs = node.args, node.kwargs
         self.ins = [slots[id(tensor)] for tensor in node.input_tensors]
-        self.outs = [slots.setdefault(id(tensor), new_slot(tensor)) for tensor in node.output_tensors]
+        self.outs = [
+            slots.setdefault(id(tensor), new_slot(tensor)) for tensor in node.output_tensors
+        ]
         self.single = isinstance(node.outputs_structure, KerasTensor)
         self.masked = any(
             tensor._keras_mask is not None for tensor in node.input_tensors + node.output_tensors
@@ -190,7 +195,7 @@ class Step:
             if dtypes.is_float(tensor.dtype)
         )
 
-    def joined_with(self, following: "Step") -> "Step | None":
+    def joined_with(self, following: Step) -> Step | None:
         """One step for this one and `following`, which alone reads what this one makes."""
         if not (self.simple and following.simple and self.all_slots and following.all_slots):
             return None
@@ -227,7 +232,7 @@ class Plan:
 
     __slots__ = ("version", "steps")
 
-    def __init__(self, graph: "Graph", wanted: Sequence[bool], version: int) -> None:
+    def __init__(self, graph: Graph, wanted: Sequence[bool], version: int) -> None:
         self.version = version
         needed = [False] * graph.size
         for slot, flag in zip(graph.input_slots, wanted):
@@ -331,9 +336,7 @@ class Graph:
         keep = set(self.output_slots)
         for index, step in enumerate(self.steps):
             step.frees = tuple(
-                slot
-                for slot in {*step.ins, *step.outs}
-                if last[slot] == index and slot not in keep
+                slot for slot in {*step.ins, *step.outs} if last[slot] == index and slot not in keep
             )
         self.joined = join_steps(self.steps, keep)
         self.all_simple = all(step.simple for step in self.steps)
@@ -388,7 +391,9 @@ class Graph:
             if step.simple and not mask_of:
                 if step.all_slots:
                     result = step.operation.forward(
-                        context, *[values[slot] for slot in step.leaves], **step.options  # type: ignore
+                        context,
+                        *[values[slot] for slot in step.leaves],
+                        **step.options,  # type: ignore
                     )
                 else:
                     result = step.operation.forward(
@@ -458,9 +463,7 @@ class Graph:
                 if isinstance(term, Tensor) and term.recording is recording
             ]
             context.force = bool(terms)
-            context.needs = [
-                np.issubdtype(values[slot].dtype, np.inexact) for slot in step.ins
-            ]
+            context.needs = [np.issubdtype(values[slot].dtype, np.inexact) for slot in step.ins]
             context.saved = (
                 recording,
                 [tracked[slot].slot for slot in step.ins],
@@ -513,7 +516,9 @@ class _Plain:
 
 def _general_backward(context: Context, *douts: Any) -> list:
     recording, inputs, outputs, terms = context.saved
-    seeds = [(slot, dout) for slot, dout in zip(outputs, douts) if slot is not None and dout is not None]
+    seeds = [
+        (slot, dout) for slot, dout in zip(outputs, douts) if slot is not None and dout is not None
+    ]
     seeds += [(slot, np.ones((), "float32")) for slot in terms]
     gradients = recording.reverse(seeds)
     seen: set[int] = set()

@@ -66,7 +66,7 @@ class InputSpec:
         }
 
     @classmethod
-    def from_config(cls, config: dict) -> "InputSpec":
+    def from_config(cls, config: dict) -> InputSpec:
         """The spec that `config` describes."""
         return cls(**config)
 

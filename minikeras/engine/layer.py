@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from minikeras.engine import dtype_policy as policies
-from minikeras.engine import dtypes, registry, tree
+from minikeras.engine import registry, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.naming import auto_name, name_scope
@@ -275,9 +276,7 @@ class Layer(LayerWeights, Operation):
         if "input_shape" in config:
             self.build_with({"input_shape": _as_shape(config["input_shape"])}, single=True)
         elif "shapes_dict" in config:
-            self.build_with(
-                {key: _as_shape(value) for key, value in config["shapes_dict"].items()}
-            )
+            self.build_with({key: _as_shape(value) for key, value in config["shapes_dict"].items()})
 
     def build_with(self, shapes: dict, single: bool = False) -> None:
         """Build, from shapes by argument name (`inputs_shape`, ...), unless it is built."""
@@ -601,9 +600,11 @@ class Layer(LayerWeights, Operation):
             from minikeras.engine import serialization
 
             base["activity_regularizer"] = serialization.serialize(self.activity_regularizer)
-        if type(self).get_config is not Layer.get_config or type(self) is Layer:
+        if not getattr(type(self).get_config, "_is_default", False) or type(self) is Layer:
             return base
         return {**base, **Operation.get_config(self)}
+
+    get_config._is_default = True  # type: ignore[attr-defined]
 
     @property
     def path(self) -> str:
@@ -719,9 +720,7 @@ def _parameters_of(cls: type) -> tuple:
             for one in parameters
             if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         ]
-        defaults = {
-            one.name: one.default for one in parameters if one.default is not one.empty
-        }
+        defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
         accepted = {one.name for one in parameters if one.kind is not one.VAR_POSITIONAL}
         _PARAMETERS[cls] = found = (names, defaults, accepted)
     return found

@@ -55,7 +55,7 @@ class Node:
 
     @property
     def arguments_inputs(self) -> Any:
-        """The inputs as the caller gave them: one tensor, or the structure of the first argument."""
+        """The inputs as they were given: one tensor, or the structure of the first argument."""
         if len(self.args) == 1 and not any(
             isinstance(leaf, KerasTensor) for leaf in tree.flatten(self.kwargs)
         ):

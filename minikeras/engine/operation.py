@@ -123,7 +123,8 @@ class Operation:
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
-                f"Argument `name` must be a string and must not contain '/'. Received: name={name!r}"
+                "Argument `name` must be a string and must not contain '/'. Received:"
+                f" name={name!r}"
                 f" (of type {type(name)})"
             )
         self._name = name
@@ -168,7 +169,8 @@ class Operation:
         """Compute from tensors. Composite classes define it."""
         if type(self).forward is Operation.forward:
             raise NotImplementedError(
-                f"{type(self).__name__} must define `call(self, ...)` (or `forward` and `backward`)."
+                f"{type(self).__name__} must define `call(self, ...)` (or `forward` and"
+                " `backward`)."
             )
         return self.call_own_kernel(*args, **kwargs)
 
@@ -225,7 +227,9 @@ class Operation:
         """
         config = {"name": self.name} if "name" in _parameters(type(self)) else {}
         try:
-            bound = inspect.signature(type(self).__init__).bind(self, *self._init_args[0], **self._init_args[1])
+            bound = inspect.signature(type(self).__init__).bind(
+                self, *self._init_args[0], **self._init_args[1]
+            )
         except TypeError as error:
             raise NotImplementedError(
                 f"Class {type(self).__name__} must override `get_config()`, because its constructor"
@@ -246,7 +250,8 @@ class Operation:
             if not _is_plain(value):
                 raise NotImplementedError(
                     f"Class {type(self).__name__} was created with arguments that cannot be written"
-                    f" to a config ({value!r}). Override `get_config()` (and `from_config()`), e.g.\n\n"
+                    f" to a config ({value!r}). Override `get_config()` (and `from_config()`),"
+                    " e.g.\n\n"
                     "    def get_config(self):\n"
                     "        return {**super().get_config(), 'my_argument': self.my_argument}\n"
                 )
@@ -264,7 +269,8 @@ class Operation:
             return cls(**config)
         except TypeError as error:
             raise TypeError(
-                f"Could not make a {cls.__name__} from config={config}. {error}. Does its constructor"
+                f"Could not make a {cls.__name__} from config={config}. {error}. Does its"
+                " constructor"
                 " take all that `get_config()` returns?"
             ) from error
 
@@ -297,7 +303,10 @@ class Operation:
         nodes = self._inbound_nodes
         what = "input" if "input" in attribute else "output"
         if not nodes:
-            raise AttributeError(f"The {type(self).__name__} {self.name!r} has never been called and thus has no defined {what}.")
+            raise AttributeError(
+                f"The {type(self).__name__} {self.name!r} has never been called and thus has no"
+                f" defined {what}."
+            )
         if len({id(node) for node in nodes}) > 1:
             values = [tree.flatten(getattr(node, attribute)) for node in nodes]
             if any([id(x) for x in value] != [id(x) for x in values[0]] for value in values):
@@ -326,9 +335,15 @@ def _parameters(cls: type) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, (str, int, float, bool, np.generic)) or hasattr(
-        value, "get_config"
-    ) or isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)) or value is Ellipsis or isinstance(value, slice)
+    return (
+        value is None
+        or isinstance(value, (str, int, float, bool, np.generic))
+        or hasattr(value, "get_config")
+        or isinstance(value, np.dtype)
+        or (isinstance(value, type) and issubclass(value, np.generic))
+        or value is Ellipsis
+        or isinstance(value, slice)
+    )
 
 
 def any_symbolic(structure: Any) -> bool:
@@ -401,7 +416,7 @@ def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) 
 
 
 def trace_once(function: Any, *args: Any) -> None:
-    """Run `function` once on made-up values in the place of `KerasTensor`s, for its side effects."""
+    """Run `function` once on made-up values in the place of `KerasTensor`s."""
     _evaluate(function, args, {}, _FIRST, None)
 
 

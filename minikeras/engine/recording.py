@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Recording:
         self.variables: dict[int, tuple[Any, int]] = {}
         self.open = False
 
-    def __enter__(self) -> "Recording":
+    def __enter__(self) -> Recording:
         self._outer = (state.recording, state.run)
         state.recording, state.run = self, self.run
         self.open = True

@@ -11,8 +11,9 @@ import importlib
 import inspect
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Any
 
 _global_custom_objects: dict[str, Any] = {}
 _global_custom_names: dict[Any, str] = {}
@@ -50,7 +51,7 @@ class CustomObjectScope:
     def __init__(self, custom_objects: dict[str, Any] | None) -> None:
         self.custom_objects = dict(custom_objects or {})
 
-    def __enter__(self) -> "CustomObjectScope":
+    def __enter__(self) -> CustomObjectScope:
         if not hasattr(_local, "scopes"):
             _local.scopes = []
         _local.scopes.append(self.custom_objects)

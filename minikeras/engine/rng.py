@@ -73,7 +73,7 @@ class SeedGenerator:
                 name="seed_generator_state",
             )
 
-    def __deepcopy__(self, memo: dict) -> "SeedGenerator":
+    def __deepcopy__(self, memo: dict) -> SeedGenerator:
         twin = SeedGenerator(self._initial_seed, name=self.name)
         twin.state.array[...] = self.state.array
         memo[id(self)] = twin
@@ -95,7 +95,7 @@ class SeedGenerator:
         return {"seed": self._initial_seed}
 
     @classmethod
-    def from_config(cls, config: dict) -> "SeedGenerator":
+    def from_config(cls, config: dict) -> SeedGenerator:
         """A generator at the start of the stream that `config` describes."""
         return cls(**config)
 

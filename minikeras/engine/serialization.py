@@ -162,7 +162,7 @@ class SafeMode:
     def __init__(self, flag: bool | None) -> None:
         self.flag = flag
 
-    def __enter__(self) -> "SafeMode":
+    def __enter__(self) -> SafeMode:
         self.previous = safe_mode()
         _local.safe_mode = self.flag
         return self
@@ -213,7 +213,9 @@ def _deserialize_numpy(inner: dict) -> np.ndarray:
     if name is not None:
         name = dtypes.standardize_dtype(name) if isinstance(name, str) else None
         if name is None or name in ("string",):
-            raise ValueError(f"A config names an array dtype that is not allowed: {inner['dtype']!r}")
+            raise ValueError(
+                f"A config names an array dtype that is not allowed: {inner['dtype']!r}"
+            )
     value = np.array(inner["value"], dtype=dtypes.numpy_dtype(name) if name else None)
     if value.dtype.kind not in _SAFE_NUMPY_KINDS:
         raise ValueError(f"A config holds an array of dtype {value.dtype}, which is not allowed.")

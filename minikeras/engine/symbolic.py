@@ -7,7 +7,8 @@ from `KerasTensor`s and are recorded where a recording is open.
 from __future__ import annotations
 
 import importlib
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -189,7 +190,7 @@ class Tensor(Operators):
         return self.array.size
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The axes in reverse order."""
         return operator("transpose")(self)
 
@@ -247,10 +248,10 @@ class Tensor(Operators):
     def __str__(self) -> str:
         return repr(self)
 
-    def __deepcopy__(self, memo: dict) -> "Tensor":
+    def __deepcopy__(self, memo: dict) -> Tensor:
         return Tensor(self.array.copy())
 
-    def __copy__(self) -> "Tensor":
+    def __copy__(self) -> Tensor:
         return Tensor(self.array)
 
     def __reduce__(self) -> Any:
@@ -336,7 +337,7 @@ class KerasTensor(Operators):
         return len(self._shape)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The axes in reverse order."""
         return operator("transpose")(self)
 
@@ -388,7 +389,7 @@ class KerasTensor(Operators):
             f" name={self.name}>"
         )
 
-    def __deepcopy__(self, memo: dict) -> "KerasTensor":
+    def __deepcopy__(self, memo: dict) -> KerasTensor:
         twin = KerasTensor(self.shape, self.dtype, name=self.name)
         memo[id(self)] = twin
         return twin

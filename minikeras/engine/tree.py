@@ -7,7 +7,8 @@ Plain dicts are walked in sorted key order and `OrderedDict`s in their own, as i
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 _SEQUENCES = (list, tuple)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -193,7 +194,7 @@ class Variable(Operators):
 
     # Change
 
-    def assign(self, value: Any) -> "Variable":
+    def assign(self, value: Any) -> Variable:
         """Set the value, in place; returns the variable.
 
         Raises:
@@ -210,14 +211,14 @@ class Variable(Operators):
             self.array[...] = value
         return self
 
-    def assign_add(self, value: Any) -> "Variable":
+    def assign_add(self, value: Any) -> Variable:
         """Add to the value, in place; returns the variable."""
         if state.inferring:
             return self
         self.array += np.asarray(plain(value), dtype=self.array.dtype)
         return self
 
-    def assign_sub(self, value: Any) -> "Variable":
+    def assign_sub(self, value: Any) -> Variable:
         """Subtract from the value, in place; returns the variable."""
         if state.inferring:
             return self
@@ -232,7 +233,7 @@ class Variable(Operators):
         array = self.array if dtype is None else self.array.astype(dtype, copy=False)
         return array.copy() if copy is not False else array
 
-    def __deepcopy__(self, memo: dict) -> "Variable":
+    def __deepcopy__(self, memo: dict) -> Variable:
         twin = object.__new__(type(self))
         memo[id(self)] = twin
         for slot in Variable.__slots__:

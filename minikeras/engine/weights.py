@@ -79,7 +79,9 @@ class LayerWeights:
         dtype = self.variable_dtype if dtype is None else dtype  # type: ignore[attr-defined]
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        budget.charge(shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name)
+        budget.charge(
+            shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name
+        )
         with name_scope(self.name, caller=self):
             variable = Variable(
                 registry.initializers.get(initializer),

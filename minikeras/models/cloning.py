@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from minikeras.engine import tree
 from minikeras.engine.layer import Layer
@@ -99,11 +100,16 @@ def _clone_functional(
         flat = tree.flatten(input_tensors)
         if len(flat) != len(model.graph.inputs):
             raise ValueError(
-                f"`input_tensors` must hold {len(model.graph.inputs)} tensors. Received: {len(flat)}"
+                f"`input_tensors` must hold {len(model.graph.inputs)} tensors. Received:"
+                f" {len(flat)}"
             )
     else:
         flat = [
-            Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name)
+            Input(
+                batch_shape=tensor.shape,
+                dtype=tensor.dtype,
+                name=tensor._keras_history.operation.name,
+            )
             for tensor in model.graph.inputs
         ]
     mapping: dict[int, Any] = {id(a): b for a, b in zip(model.graph.inputs, flat)}
@@ -111,10 +117,16 @@ def _clone_functional(
     for step in model.graph.steps:
         operation = step.operation
         if id(operation) not in clones:
-            clones[id(operation)] = clone_layer(operation) if isinstance(operation, Layer) else operation
+            clones[id(operation)] = (
+                clone_layer(operation) if isinstance(operation, Layer) else operation
+            )
         clone = clones[id(operation)]
         args, kwargs = step.arguments(mapping)
-        results = clone(*args, **kwargs) if call_function is None else call_function(clone, *args, **kwargs)
+        results = (
+            clone(*args, **kwargs)
+            if call_function is None
+            else call_function(clone, *args, **kwargs)
+        )
         for slot, result in zip(step.outs, tree.flatten(results)):
             mapping[id(model.graph.tensors[slot])] = result
     inputs = tree.map_structure(lambda leaf: mapping[id(leaf)], model._inputs_struct)

@@ -79,7 +79,9 @@ class Function(Operation):
         mapping = {id(one): value for one, value in zip(self.graph.inputs, values)}
         for step in self.graph.steps:
             args, kwargs = step.arguments(mapping)
-            results = [leaf for leaf in tree.flatten(step.operation(*args, **kwargs)) if leaf is not None]
+            results = [
+                leaf for leaf in tree.flatten(step.operation(*args, **kwargs)) if leaf is not None
+            ]
             for slot, result in zip(step.outs, results):
                 mapping[id(self.graph.tensors[slot])] = result
         return tree.map_structure(lambda leaf: mapping[id(leaf)], self._outputs_struct)
@@ -172,7 +174,8 @@ def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
         if array.dtype.kind in "OUS" and dtype.kind not in "OUS":
             raise ValueError(
                 f"Input {symbolic.name!r} of model {model.name!r} expects numbers"
-                f" ({symbolic.dtype}). Received an array of dtype {array.dtype}: convert strings and"
+                f" ({symbolic.dtype}). Received an array of dtype {array.dtype}: convert strings"
+                " and"
                 " mixed columns to numbers first."
             )
         array = array.astype(dtype)
@@ -262,7 +265,8 @@ class Functional(GraphModel, Model):
         doubles = {one for one in names if names.count(one) > 1}
         if doubles:
             raise ValueError(
-                f"The layer names in a model must be unique. {sorted(doubles)} occur more than once:"
+                f"The layer names in a model must be unique. {sorted(doubles)} occur more than"
+                " once:"
                 f" all layers: {names}. Give them a `name`."
             )
         self._post_build()
@@ -462,8 +466,7 @@ def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:
     array = tensor.array
     if array.dtype.name == symbolic.dtype and array.ndim == len(symbolic.shape):
         if all(
-            want is None or want == have
-            for want, have in zip(symbolic.shape[1:], array.shape[1:])
+            want is None or want == have for want, have in zip(symbolic.shape[1:], array.shape[1:])
         ):
             return tensor
     fitted = fit_to(array, symbolic, model)
@@ -517,7 +520,11 @@ def _node_config(node: Node, keys: dict) -> dict:
 
     def walk(value: Any) -> Any:
         if isinstance(value, tuple):
-            return serialization.serialize(value) if not _has_tensor(value) else [walk(x) for x in value]
+            return (
+                serialization.serialize(value)
+                if not _has_tensor(value)
+                else [walk(x) for x in value]
+            )
         if isinstance(value, list):
             return [walk(x) for x in value]
         if isinstance(value, dict):
@@ -591,7 +598,9 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
         try:
             return made[(key[0], key[1])][key[2]]
         except (KeyError, IndexError, TypeError):
-            raise ValueError(f"The model config names a tensor that does not exist: {key}") from None
+            raise ValueError(
+                f"The model config names a tensor that does not exist: {key}"
+            ) from None
 
     inputs = _map_from_keys(tensor_of, config["input_layers"])
     outputs = _map_from_keys(tensor_of, config["output_layers"])
@@ -601,7 +610,13 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
         for key, value in config.items()
         if key not in ("name", "trainable", "layers", "input_layers", "output_layers", "dtype")
     }
-    return cls(inputs, outputs, name=name, **({"trainable": trainable} if trainable is False else {}), **extra)
+    return cls(
+        inputs,
+        outputs,
+        name=name,
+        **({"trainable": trainable} if trainable is False else {}),
+        **extra,
+    )
 
 
 class _NotYet(Exception):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from minikeras.engine import registry, serialization
 from minikeras.engine.layer import Layer
@@ -15,9 +16,12 @@ from minikeras.training.trainer import Trainer
 def functional_arguments(args: tuple, kwargs: dict) -> bool:
     """Whether a constructor was called as `Model(inputs, outputs)`."""
     return (
-        len(args) >= 2 and not isinstance(args[1], str)
-        or len(args) == 1 and "outputs" in kwargs
-        or "inputs" in kwargs and "outputs" in kwargs
+        len(args) >= 2
+        and not isinstance(args[1], str)
+        or len(args) == 1
+        and "outputs" in kwargs
+        or "inputs" in kwargs
+        and "outputs" in kwargs
     )
 
 
@@ -161,7 +165,8 @@ class Model(Trainer, Layer):
             except Exception as error:
                 self.__dict__["built"] = False
                 raise ValueError(
-                    f"Model {type(self).__name__} cannot be built by calling it on an input of shape"
+                    f"Model {type(self).__name__} cannot be built by calling it on an input of"
+                    " shape"
                     f" {input_shape}: {error}. Call it on real data instead."
                 ) from error
         finally:
@@ -205,7 +210,9 @@ class Model(Trainer, Layer):
 
     # Files
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any
+    ) -> None:
         """Write the whole model: `.keras`, or `.h5` / `.hdf5` (HDF5)."""
         from minikeras import saving
 
@@ -246,6 +253,8 @@ class Model(Trainer, Layer):
         """The configuration of a subclassed model: its constructor's arguments."""
         return Layer.get_config(self)
 
+    get_config._is_default = True  # type: ignore[attr-defined]
+
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
         """The model that `config` describes."""
@@ -253,7 +262,9 @@ class Model(Trainer, Layer):
 
         if cls is Model and "layers" in config:
             if "input_layers" in config:
-                return functional.functional_from_config(functional.Functional, config, custom_objects)
+                return functional.functional_from_config(
+                    functional.Functional, config, custom_objects
+                )
             return sequential.Sequential.from_config(config, custom_objects)
         if {"layers", "input_layers", "output_layers"} <= set(config):
             return functional.functional_from_config(cls, config, custom_objects)

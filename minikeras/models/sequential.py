@@ -69,7 +69,8 @@ class Sequential(GraphModel, Model):
         if not isinstance(layer, Layer):
             if isinstance(layer, type) and issubclass(layer, Layer):
                 raise ValueError(
-                    f"Only instances of layers can be added to a Sequential model. Received the class"
+                    "Only instances of layers can be added to a Sequential model. Received the"
+                    " class"
                     f" {layer.__name__}: write {layer.__name__}(...)."
                 )
             if callable(layer) and hasattr(layer, "compute_output_spec"):
@@ -212,7 +213,8 @@ class Sequential(GraphModel, Model):
         functional = self.__dict__.get("_functional")
         if functional is None:
             raise ValueError(
-                f"Sequential model {self.name!r} is not built yet: it does not know the shape of its"
+                f"Sequential model {self.name!r} is not built yet: it does not know the shape of"
+                " its"
                 " input. Call `build(input_shape)`, or call the model on data."
             )
         return functional

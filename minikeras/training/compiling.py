@@ -205,7 +205,8 @@ class Compiled:
         ):
             warnings.warn(
                 "`compile()` was not called as part of model loading because the model's"
-                " `compile()` method is custom. Override `get_compile_config()` and `compile_from_config()`, or"
+                " `compile()` method is custom. Override `get_compile_config()` and"
+                " `compile_from_config()`, or"
                 " call `compile()` after loading.",
                 stacklevel=2,
             )

@@ -6,7 +6,8 @@ exact where probabilities saturate; so does this.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 

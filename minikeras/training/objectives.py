@@ -85,7 +85,8 @@ def _spread_setting(setting: Any, outputs: Outputs, argument: str) -> list:
         missing = set(outputs.names) - set(setting)
         if unknown:
             raise ValueError(
-                f"Unknown keys in argument `{argument}`: {sorted(map(str, unknown))}. The outputs of"
+                f"Unknown keys in argument `{argument}`: {sorted(map(str, unknown))}. The outputs"
+                " of"
                 f" the model are {outputs.names}."
             )
         if missing and not isinstance(outputs.structure, dict):
@@ -121,7 +122,9 @@ def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
         identifier = (
             "binary_crossentropy"
             if binary
-            else "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
+            else "sparse_categorical_crossentropy"
+            if sparse
+            else "categorical_crossentropy"
         )
     found = losses.get(identifier)
     if isinstance(found, losses.Loss):
@@ -233,7 +236,9 @@ class CompiledLoss:
             )
         return flat
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, names: Any = None) -> Any:
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None, names: Any = None
+    ) -> Any:
         """The total loss as a tensor, through recordable operations (for custom steps)."""
         if not self.built:
             self.build(y_true, y_pred, names)
@@ -279,7 +284,9 @@ def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
         kind = (
             metrics.BinaryAccuracy
             if binary
-            else metrics.SparseCategoricalAccuracy if sparse else metrics.CategoricalAccuracy
+            else metrics.SparseCategoricalAccuracy
+            if sparse
+            else metrics.CategoricalAccuracy
         )
         found: Any = kind(name=identifier)
     else:
@@ -313,7 +320,8 @@ class CompiledMetrics:
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value and not isinstance(value, (list, tuple, dict)):
                 raise ValueError(
-                    f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead:"
+                    f"Expected `{argument}` argument to be a list, tuple, or dict. Received"
+                    " instead:"
                     f" {argument}={value} of type {type(value)}"
                 )
             for one in tree.flatten(value or []):
@@ -390,7 +398,8 @@ class CompiledMetrics:
             # Keras 2: a flat list of metrics goes to every output.
             return [list(setting)] * outputs.count
         raise ValueError(
-            f"Invalid `{argument}`. It should be a dict or a list matching the {outputs.count} output"
+            f"Invalid `{argument}`. It should be a dict or a list matching the {outputs.count}"
+            " output"
             f" names of the model {outputs.names}. Received: {argument}={setting}"
         )
 

@@ -44,9 +44,7 @@ class GraphProgram:
         if not masks:
             return outputs, calls, None
         found = [masks.get(slot) for slot in graph.output_slots]
-        return outputs, calls, [
-            mask.array if isinstance(mask, Tensor) else mask for mask in found
-        ]
+        return outputs, calls, [mask.array if isinstance(mask, Tensor) else mask for mask in found]
 
     def backward(self, calls: Any, douts: list, run: Run) -> None:
         """Walk back; gradients go to the run's sink."""
@@ -94,7 +92,11 @@ class CallProgram:
             if isinstance(term, Tensor) and term.recording is recording
         ]
         found = [m.array if isinstance(m, Tensor) else m for m in masks]
-        return outputs, (recording, slots, terms), found if any(m is not None for m in found) else None
+        return (
+            outputs,
+            (recording, slots, terms),
+            found if any(m is not None for m in found) else None,
+        )
 
     def backward(self, state: Any, douts: list, run: Run) -> None:
         """Walk back; gradients go to the run's sink."""
@@ -235,7 +237,7 @@ class Stepper:
 
     def train(self, x: Any, y: Any, sample_weight: Any) -> None:
         """One training step."""
-        model, optimizer = self.model, self.model.optimizer
+        optimizer = self.model.optimizer
         sink = optimizer.sink
         sink.begin()
         run = Run(True, True, sink)
@@ -281,14 +283,14 @@ class Stepper:
             value, gradient = penalty(variable, sink is not None)
             total += value
             if sink is not None:
-                sink.add(variable, gradient if scale == 1.0 else gradient * gradient.dtype.type(scale))
+                sink.add(
+                    variable, gradient if scale == 1.0 else gradient * gradient.dtype.type(scale)
+                )
         if run.losses:
             _check_recorded(run)
         return total
 
-    def track(
-        self, loss: float, outputs: list, targets: list, weights: list, masks: Any
-    ) -> None:
+    def track(self, loss: float, outputs: list, targets: list, weights: list, masks: Any) -> None:
         """Update the loss tracker and the metrics."""
         count = len(outputs[0]) if outputs and outputs[0].ndim else 1
         tracker = self.tracker
@@ -323,7 +325,8 @@ def _check_recorded(run: Run) -> None:
     for term in run.losses:
         if isinstance(term, Tensor) and term.array.size != 1:
             raise ValueError(
-                f"`add_loss` takes scalars. Received a tensor of shape {term.shape}: take its mean or"
+                f"`add_loss` takes scalars. Received a tensor of shape {term.shape}: take its mean"
+                " or"
                 " sum."
             )
 
@@ -339,7 +342,8 @@ def penalty(variable: Any, gradient: bool) -> tuple[float, Any]:
         value = regularizer(variable.value)
     if not isinstance(value, Tensor):
         raise ValueError(
-            f"The regularizer {regularizer!r} must return a scalar tensor made with `minikeras.ops`."
+            f"The regularizer {regularizer!r} must return a scalar tensor made with"
+            " `minikeras.ops`."
             f" Received: {value!r}"
         )
     result = float(value.array)

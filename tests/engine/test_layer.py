@@ -42,8 +42,7 @@ def test_sublayers_are_found_in_lists_and_dicts_in_order():
     block = Block(name="block")
     block(ROWS)
     assert [v.path for v in block.weights] == [
-        f"block/{layer.name}/w"
-        for layer in (block.first, *block.rest, *block.named.values())
+        f"block/{layer.name}/w" for layer in (block.first, *block.rest, *block.named.values())
     ]
     block.rest.append(Linear(3))
     assert len(block._flatten_layers(include_self=False)) == 6
