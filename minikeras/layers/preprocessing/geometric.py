@@ -13,6 +13,7 @@ from minikeras.layers.preprocessing.image_layer import (
     INTERPOLATIONS,
     ImageLayer,
     choice,
+    per_image,
     strict_range,
     wide_range,
 )
@@ -66,7 +67,7 @@ class RandomFlip(ImageLayer):
         from minikeras import ops
 
         axes = {"horizontal": (2,), "vertical": (1,)}.get(self.mode, (1, 2))
-        flips = plain(transformation["flips"]).reshape(-1, 1, 1, 1)
+        flips = per_image(transformation["flips"])
         return ops.where(flips, ops.flip(images, axis=axes), images)
 
 
@@ -335,7 +336,7 @@ class RandomShear(_Affine):
         return strict_range(name, value, 0, 1)
 
     def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
-        sign = np.where(rng(0, 1, (batch, 1)) > 0.5, -1, 1)
+        sign = np.sign(rng(-1, 1, (batch, 1)))
         factors = [rng(*factor, (batch, 1)) for factor in (self.x_factor, self.y_factor)]
         return {"shear_factor": sign * np.concatenate(factors, axis=1)}
 
@@ -396,8 +397,7 @@ class RandomPerspective(ImageLayer):
         self._seeded(seed)
 
     def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
-        probability = rng(*self.factor, (batch,), "float32")
-        apply = rng(0, 1, (batch,), "float32") < probability
+        apply = rng.chance(self.factor, batch)
         moved = rng(-0.5 * self.scale, 0.5 * self.scale, (batch, 4, 2), "float32")
         right, bottom = width - 1, height - 1
         corners = np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]], "float32")
@@ -419,7 +419,7 @@ class RandomPerspective(ImageLayer):
             fill_value=self.fill_value,
             data_format="channels_last",
         )
-        apply = plain(transformation["apply_perspective"])[:, None, None, None]
+        apply = per_image(transformation["apply_perspective"])
         return ops.where(apply, outputs, images)
 
 
@@ -480,9 +480,8 @@ class RandomElasticTransform(ImageLayer):
     def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
         if self.scale[1] == 0 or self.factor[1] == 0:
             return None
-        probability = rng(*self.factor, (batch,), "float32")
         return {
-            "apply_transform": rng(0, 1, (batch,), "float32") < probability,
+            "apply_transform": rng.chance(self.factor, batch),
             "distortion_factor": float(rng(*self.scale, ())),
             # The displacements themselves follow from this, so that masks move as the images do.
             "seed": int(rng(0, 2**31, (), "float64")),
@@ -506,5 +505,5 @@ class RandomElasticTransform(ImageLayer):
             seed=transformation["seed"],
             data_format="channels_last",
         )
-        apply = plain(transformation["apply_transform"])[:, None, None, None]
+        apply = per_image(transformation["apply_transform"])
         return ops.clip(ops.where(apply, bent, images), *self.value_range)

@@ -10,6 +10,7 @@ from minikeras.config import standardize_data_format
 from minikeras.engine import dtypes, tree
 from minikeras.engine.rng import SeedGenerator, draw_generator
 from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import plain
 from minikeras.layers.preprocessing.data_layer import DataLayer
 
 INTERPOLATIONS = ("nearest", "bilinear")
@@ -70,11 +71,44 @@ def rescaled(x: Any, source: Any, target: Any) -> Any:
     return share * (target[1] - target[0]) + target[0]
 
 
+class Draws:
+    """Random numbers for one transformation.
+
+    Args:
+        seed: Integer, `SeedGenerator` or None.
+        dtype: Dtype of what is drawn.
+    """
+
+    def __init__(self, seed: Any, dtype: Any) -> None:
+        # An integer stands for a stream: two draws differ.
+        self.seed = SeedGenerator(seed) if isinstance(seed, (int, np.integer)) else seed
+        self.dtype = dtype
+
+    def generator(self) -> np.random.Generator:
+        """A NumPy generator for one draw."""
+        return draw_generator(self.seed)
+
+    def __call__(self, low: Any, high: Any, shape: tuple, dtype: Any = None) -> np.ndarray:
+        """Uniform numbers from `low` to `high`."""
+        values = self.generator().uniform(low, high, shape)
+        return np.asarray(values, dtypes.numpy_dtype(dtype or self.dtype))
+
+    def chance(self, factor: tuple, batch: int) -> np.ndarray:
+        """Booleans that are True with a probability that is uniform in the range `factor`."""
+        probability = self(*factor, (batch,), "float32")
+        return self(0, 1, (batch,), "float32") < probability
+
+
+def per_image(x: Any) -> np.ndarray:
+    """One number an image, to be combined with a batch of images."""
+    return np.asarray(plain(x)).reshape(-1, 1, 1, 1)
+
+
 class ImageLayer(DataLayer):
     """A layer that changes images: one, a batch, or a dict with what belongs to them.
 
-    A subclass defines `draw`, which makes the random choices for a batch, and `change`, which
-    carries them out on a batch of images in the compute dtype, channels last.
+    A subclass defines `draw`, which makes the random choices for a batch (with `Draws`), and
+    `change`, which carries them out on a batch of images in the compute dtype, channels last.
 
     Args:
         data_format: `"channels_last"`, `"channels_first"`, or None (default: the global setting).
@@ -110,8 +144,8 @@ class ImageLayer(DataLayer):
 
     # For subclasses
 
-    def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
-        """The random choices for a batch. `rng` is a function (low, high, shape) -> array."""
+    def draw(self, rng: Draws, batch: int, height: int, width: int, channels: int) -> Any:
+        """The random choices for a batch, with the `Draws` in `rng`."""
         return None
 
     def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
@@ -140,13 +174,9 @@ class ImageLayer(DataLayer):
         if self._first():
             shape = (*shape[:-3], *shape[-2:], shape[-3])
         batch = shape[0] if len(shape) == 4 else 1
-        source = seed if seed is not None else self.__dict__.get("generator")
-
-        def uniform(low: Any, high: Any, size: Any, dtype: Any = None) -> np.ndarray:
-            values = draw_generator(source).uniform(low, high, size)
-            return np.asarray(values, dtypes.numpy_dtype(dtype or self.compute_dtype))
-
-        return self.draw(uniform, batch, *shape[-3:])
+        if seed is None:
+            seed = self.__dict__.get("generator")
+        return self.draw(Draws(seed, self.compute_dtype), batch, *shape[-3:])
 
     def transform_images(
         self, images: Any, transformation: Any = None, training: bool = True
@@ -197,7 +227,7 @@ class ImageLayer(DataLayer):
             raise ValueError(
                 f"{type(self).__name__} received the key 'bounding_boxes'. "
                 + (
-                    "It does not move boxes: take them out of the input and transform them yourself."
+                    "It does not move boxes: take them out and transform them yourself."
                     if self.moves
                     else "Say what they are, e.g. with `bounding_box_format='xyxy'`."
                 )
@@ -264,3 +294,25 @@ class ImageLayer(DataLayer):
         if self.bounding_box_format is not None:
             config["bounding_box_format"] = self.bounding_box_format
         return {**config, **{name: getattr(self, name) for name in self.options}}
+
+
+class ColorLayer(ImageLayer):
+    """A layer with a factor, a range of values and a seed."""
+
+    options: tuple[str, ...] = ("factor", "value_range", "seed")
+    bounds = (0, 1)
+
+    def __init__(self, factor: Any, value_range: Any, seed: int | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor: Any = wide_range("factor", factor, *self.bounds)
+        self.value_range = value_limits(value_range)
+        self._seeded(seed)
+
+    def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
+        return {"factor": rng(*self.factor, (batch,))}
+
+    def limited(self, images: Any) -> Any:
+        """Values cut off at the ends of the range."""
+        from minikeras import ops
+
+        return ops.clip(images, *self.value_range)
