@@ -99,6 +99,9 @@ def fit(optimizer: Any, datasets: list, has_rate: bool = False) -> list | None:
         # tf.keras kept momentums of zero too.
         head = variables if has_rate else others
         candidates.append((head, datasets[: len(head)]))
+    if 0 < len(shapes) <= 2 and not any(shapes):
+        # Saved before the first step: there was nothing but the count and the rate.
+        candidates.append((variables[: len(shapes)], datasets))
     for own, found in candidates:
         if [tuple(one.shape) for one in found] == [one.shape for one in own]:
             return [(v, guard.read_array(d, v.shape)) for v, d in zip(own, found)]
