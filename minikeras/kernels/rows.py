@@ -33,6 +33,13 @@ def row_sum(x: Array) -> Array:
     return (x.reshape(-1, size) @ _ones(size, x.dtype)).reshape(x.shape[:-1]) if size else x.sum(-1)
 
 
+def column_sum(x: Array, out: Array | None = None) -> Array:
+    """`x.sum(axis=0)` of a matrix."""
+    if x.dtype.char not in "fd" or not len(x):
+        return np.add.reduce(x, axis=0, out=out)
+    return np.dot(_ones(len(x), x.dtype), x, out=out)
+
+
 def row_max(x: Array) -> Array:
     """`x.max(axis=-1)`."""
     size = x.shape[-1]

@@ -83,7 +83,7 @@ def softmax_crossentropy(
 
 
 def sigmoid_crossentropy(
-    logits: Array, y_true: Any, label_smoothing: float = 0.0
+    logits: Array, y_true: Any, label_smoothing: float = 0.0, probabilities: Array | None = None
 ) -> tuple[Array, Array]:
     """Binary cross-entropy of `sigmoid(logits)`, its mean over the last axis.
 
@@ -91,6 +91,7 @@ def sigmoid_crossentropy(
         logits: Array of shape `(..., n)`.
         y_true: Targets of the same shape; a last axis of size 1 may be missing or be too much.
         label_smoothing: As in `binary_crossentropy`.
+        probabilities: `sigmoid(logits)`, where it is known already.
 
     Returns:
         The values, of shape `(...)`, and a new array of the shape of `logits`: the gradient of each
@@ -111,8 +112,11 @@ def sigmoid_crossentropy(
     count = max(z.shape[-1], 1)
     elements = binary_crossentropy_of_logits(t, z)
     values = elements[..., 0] if count == 1 else row_sum(elements) / count
-    gradient = sigmoid_of(z)
-    gradient -= t
+    if probabilities is None:
+        gradient = sigmoid_of(z)
+        gradient -= t
+    else:
+        gradient = probabilities.reshape(z.shape) - t
     if count != 1:
         gradient *= 1 / count
     return values, gradient.reshape(logits.shape)

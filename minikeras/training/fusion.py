@@ -15,7 +15,7 @@ import numpy as np
 def fusion_for(operation: Any, loss: Any) -> Callable | None:
     """The fused loss of an activation that ends `operation`, or None if there is none.
 
-    The function takes `(loss, y_true, logits, sample_weight, mask)` and returns the value and the
+    The function takes `(loss, y_true, logits, sample_weight, mask, output)` and returns the value and the
     gradient to the logits.
     """
     if not getattr(type(operation), "ends_in_activation", False):
@@ -56,7 +56,9 @@ def _smoothing(loss: Any) -> float:
     return float(getattr(loss, "_fn_kwargs", {}).get("label_smoothing") or 0.0)
 
 
-def _categorical(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+def _categorical(
+    loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any
+) -> tuple[Any, Any]:
     import minikeras.losses.fused as fused
 
     values, gradient = fused.softmax_crossentropy(
@@ -65,17 +67,17 @@ def _categorical(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tupl
     return _reduce(loss, values, gradient, weight, mask, y, logits)
 
 
-def _sparse(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+def _sparse(loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any) -> tuple[Any, Any]:
     import minikeras.losses.fused as fused
 
     values, gradient = fused.softmax_crossentropy(logits, y, sparse=True)
     return _reduce(loss, values, gradient, weight, mask, y, logits)
 
 
-def _binary(loss: Any, y: Any, logits: Any, weight: Any, mask: Any) -> tuple[Any, Any]:
+def _binary(loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any) -> tuple[Any, Any]:
     import minikeras.losses.fused as fused
 
-    values, gradient = fused.sigmoid_crossentropy(logits, y, label_smoothing=_smoothing(loss))
+    values, gradient = fused.sigmoid_crossentropy(logits, y, _smoothing(loss), output)
     return _reduce(loss, values, gradient, weight, mask, y, logits)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import tree
+from minikeras.engine import dtypes, tree
 from minikeras.engine.context import Gradients, Run
 from minikeras.engine.memory import keep_freed_memory
 from minikeras.engine.recording import Recording
@@ -24,9 +24,14 @@ class GraphProgram:
         self.single = len(self.graph.inputs) == 1
         self.names = self.functional.output_names
         self.symbolic = self.functional._outputs_struct
+        first = self.graph.inputs[0]
+        self.dtype = dtypes.numpy_dtype(first.dtype)
+        self.row_shape = first.shape[1:] if self.single else None
 
     def inputs(self, x: Any) -> list:
         """`x` as the flat list of arrays the graph takes."""
+        if type(x) is np.ndarray and x.dtype is self.dtype and x.shape[1:] == self.row_shape:
+            return [x]
         from minikeras.models.functional import fit_to, flatten_inputs
 
         if self.single and type(x) is np.ndarray:
@@ -212,7 +217,7 @@ class Stepper:
             fused = self.fused.get(index)
             logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
             if fused is not None and logits is not None:
-                value, dout = fused(term.loss, target, logits, weight, mask)
+                value, dout = fused(term.loss, target, logits, weight, mask, output)
             elif gradients:
                 if mask is None:
                     value, dout = term.loss.value_and_gradient(target, output, weight)
@@ -296,8 +301,9 @@ class Stepper:
         tracker = self.tracker
         if tracker is not None:
             total = tracker.total.array
-            total += total.dtype.type(loss) * total.dtype.type(count)
-            tracker.count.array += count
+            kind = total.dtype.type
+            total[()] = kind(total.item()) + kind(loss) * kind(count)
+            tracker.count.array[()] = tracker.count.array.item() + count
         if self.compiled_metrics is not None and self.compiled_metrics.groups:
             self.compiled_metrics.update_flat(targets, outputs, weights, masks)
 
