@@ -15,6 +15,8 @@ from minikeras.training.overriding import Steps, as_tensors
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
 QUIET = np.errstate(all="ignore")
+# How much input one step of an unobserved `predict` takes.
+_PREDICT_BYTES = 2**22
 
 
 class Trainer(Steps):
@@ -266,7 +268,9 @@ class Trainer(Steps):
         names: list[str] = []
         for metric in self.metrics:
             if metric is self._compile_metrics:
-                names += [name for name, _ in metric._results]
+                # Their own names: the results of several outputs, which carry the output's,
+                # come last.
+                names += [one.name for one in metric.metrics]
             else:
                 names.append(metric.name)
         results = [logs[name] for name in names if name in logs]
@@ -317,6 +321,10 @@ class Trainer(Steps):
         from minikeras.callbacks import CallbackList
         from minikeras.training.data import make_batches
 
+        if batch_size is None and not verbose and callbacks is None and type(x) is np.ndarray:
+            # Nobody sees the batches: fewer, larger ones are faster.
+            if steps is None and x.size and not self._overrides("predict_step"):
+                batch_size = max(32, min(1024, _PREDICT_BYTES * len(x) // x.nbytes))
         source = make_batches(x, batch_size=batch_size, steps_per_epoch=steps, strings=True)
         first = source.peek()
         if first is not None:
