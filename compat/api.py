@@ -31,11 +31,9 @@ NOT_OFFERED = {
     "keras.distribution": "one machine; data parallelism is work of its own",
     "keras.distillation": "not there yet",
     "keras.export": "formats of other frameworks",
-    "keras.legacy": "spellings of older Kerases are work of their own",
     "keras.quantizers": "no quantized layers",
     "keras.visualization": "pictures of detection data sets",
     "keras.utils.bounding_boxes": "pictures of detection data sets",
-    "keras.utils.legacy": "spellings of older Kerases are work of their own",
     "keras.utils.FeatureSpace": "not there yet",
     "keras.layers.TFSMLayer": "needs TensorFlow",
     "keras.layers.JaxLayer": "needs JAX",
@@ -48,7 +46,13 @@ NOT_OFFERED = {
 # Why a signature differs.
 OTHER_SIGNATURE: dict[str, str] = {
     "keras.name_scope": "a function here, a class in Keras; used alike",
-    "keras.Layer": "the same arguments; `__call__` differs in names only",
+    "keras.optimizers.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
+    "keras.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
+    "keras.saving.load_weights": "`by_name`, which Keras takes in `**kwargs`, is written out",
+    **{
+        f"keras.layers.{name}": "positional arguments get an explanation"
+        for name in "Add Average Maximum Minimum Multiply Subtract".split()
+    },
 }
 
 

@@ -7,8 +7,8 @@ import pytest
 
 # The share of names that are there with an equal signature. It may only grow.
 SHARE = dict.fromkeys(api.MATTER, 0.97)
-# Image augmentation and drawings of models are not there yet.
-SHARE |= {"layers": 0.73, "utils": 0.72, "saving": 0.84}
+# Drawings of models, FeatureSpace, bounding boxes and KerasFileEditor are not there yet.
+SHARE |= {"utils": 0.72, "saving": 0.92}
 
 
 @pytest.mark.parametrize("space", api.MATTER)
