@@ -211,7 +211,7 @@ class RandomGrayscale(ImageLayer):
     >>> import numpy as np
     >>> import minikeras
     >>> layer = minikeras.layers.RandomGrayscale(1.0)
-    >>> layer(np.array([[[10.0, 0.0, 0.0]]]), training=True).numpy().round(2).tolist()
+    >>> layer(np.array([[[10.0, 0.0, 0.0]]]), training=True).numpy().round().tolist()
     [[[3.0, 3.0, 3.0]]]
     """
 
