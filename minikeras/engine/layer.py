@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtype_policy as policies
-from minikeras.engine import registry, tree
+from minikeras.engine import registry, spelling, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.naming import auto_name, name_scope
@@ -62,6 +62,12 @@ class Layer(LayerWeights, Operation):
     _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_loss_terms"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            known = spelling.known_keywords(cls)
+            if known is not None and not known.issuperset(kwargs):
+                instance = spelling.understood(cls, args, kwargs)
+                if instance is not None:
+                    return instance
         instance = Operation.__new__(cls, *args, **kwargs)
         # In place before a constructor runs, so that attributes may be set before super().__init__
         instance.__dict__.update(
@@ -97,6 +103,8 @@ class Layer(LayerWeights, Operation):
         kwargs.pop("input_tensor", None)
         if kwargs.pop("quantization_config", None) is not None:
             raise ValueError("Argument `quantization_config` must be None: nothing is quantized.")
+        if kwargs:
+            kwargs = spelling.take_leftovers(self, kwargs)
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
