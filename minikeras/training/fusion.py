@@ -15,8 +15,8 @@ import numpy as np
 def fusion_for(operation: Any, loss: Any) -> Callable | None:
     """The fused loss of an activation that ends `operation`, or None if there is none.
 
-    The function takes `(loss, y_true, logits, sample_weight, mask, output)` and returns the value and the
-    gradient to the logits.
+    The function takes `(loss, y_true, logits, sample_weight, mask, output)` and returns the value
+    and the gradient to the logits.
     """
     if not getattr(type(operation), "ends_in_activation", False):
         return None
