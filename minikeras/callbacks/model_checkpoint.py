@@ -10,6 +10,7 @@ import numpy as np
 
 from minikeras.callbacks.history import HistoryDict
 from minikeras.callbacks.monitor import MonitorCallback
+from minikeras.engine.spelling import understands_old
 from minikeras.utils.io_utils import print_msg
 
 
@@ -72,7 +73,10 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     _state_attributes = ("best",)
+    period = 1
+    _epochs_since = 0
 
+    @understands_old
     def __init__(
         self,
         filepath: Any,
@@ -92,7 +96,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = save_freq
         self._counter = BatchCounter(save_freq)
         self._current_epoch = 0
-        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        endings = (".h5", ".hdf5") if save_weights_only else (".keras", ".h5", ".hdf5")
         if not self.filepath.endswith(endings):
             what = "using `save_weights_only=True`" if save_weights_only else "saving whole models"
             raise ValueError(
@@ -112,7 +116,9 @@ class ModelCheckpoint(MonitorCallback):
             self._save_model(self._current_epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if self.save_freq == "epoch":
+        self._epochs_since += 1
+        if self.save_freq == "epoch" and self._epochs_since >= self.period:
+            self._epochs_since = 0
             self._save_model(epoch, None, logs)
 
     def _is_due(self, epoch: int, logs: dict, filepath: str) -> bool:

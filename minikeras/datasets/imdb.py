@@ -12,8 +12,10 @@ import numpy as np
 from minikeras.datasets import word_lists
 from minikeras.datasets.fetch import Split, fetch, shuffled_order
 from minikeras.datasets.npz import load_npz
+from minikeras.engine.spelling import understands_old
 
 
+@understands_old
 def load_data(
     path: str = "imdb.npz",
     num_words: int | None = None,

@@ -8,6 +8,7 @@ import numpy as np
 from minikeras.datasets import word_lists
 from minikeras.datasets.fetch import Split, check_test_split, fetch, shuffled_order
 from minikeras.datasets.npz import load_npz
+from minikeras.engine.spelling import understands_old
 
 _TOPICS = (
     "cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves "
@@ -17,6 +18,7 @@ _TOPICS = (
 )
 
 
+@understands_old
 def load_data(
     path: str = "reuters.npz",
     num_words: int | None = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from minikeras.engine import registry, serialization
@@ -11,6 +13,12 @@ from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import standardize_shape
 from minikeras.training.trainer import Trainer
+
+# Of older versions of Keras; `minikeras.dialects.calls` has them.
+_OLD_METHODS = frozenset(
+    "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
+    " to_yaml".split()
+)
 
 
 def functional_arguments(args: tuple, kwargs: dict) -> bool:
@@ -67,6 +75,12 @@ class Model(Trainer, Layer):
             return
         Trainer.__init__(self)
         Layer.__init__(self, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OLD_METHODS:
+            methods = import_module("minikeras.dialects.calls").METHODS
+            return partial(methods[name], self)
+        return super().__getattr__(name)
 
     # Layers
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry, serialization
+from minikeras.engine.spelling import understands_old
 
 
 class Compiled:
@@ -45,6 +46,7 @@ class Compiled:
             _shuffle_rng=None,
         )
 
+    @understands_old
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
+from minikeras.engine.spelling import understands_old
 
 
+@understands_old
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Turns class numbers into one-hot rows.
 

@@ -185,7 +185,7 @@ class TestModelCheckpoint:
         "kwargs",
         [
             {"filepath": "a.weights.h5x"},
-            {"filepath": "a.h5", "save_weights_only": True},
+            {"filepath": "a.keras", "save_weights_only": True},
             {"filepath": "a.h5", "save_freq": "batch"},
             {"filepath": "a.h5", "save_freq": 0},
             {"filepath": "a.h5", "save_freq": 2.5},
