@@ -10,6 +10,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
+from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
 
@@ -24,6 +25,7 @@ class Trainer(Steps):
 
     # Fitting
 
+    @understands_old
     def fit(
         self,
         x: Any = None,
@@ -196,6 +198,7 @@ class Trainer(Steps):
 
     # Evaluating
 
+    @understands_old
     def evaluate(
         self,
         x: Any = None,
@@ -279,6 +282,7 @@ class Trainer(Steps):
 
     # Predicting
 
+    @understands_old
     def predict(
         self,
         x: Any,
