@@ -325,15 +325,8 @@ class RandomShear(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.x_factor = self._range("x_factor", x_factor)
-        self.y_factor = self._range("y_factor", y_factor)
-
-    @staticmethod
-    def _range(name: str, value: Any) -> tuple:
-        # A number is stored as (-f, f), which a configuration must be able to give back.
-        if isinstance(value, (tuple, list)) and len(value) == 2 and value[0] == -value[1]:
-            value = value[1]
-        return strict_range(name, value, 0, 1)
+        self.x_factor = strict_range("x_factor", x_factor, 0, 1)
+        self.y_factor = strict_range("y_factor", y_factor, 0, 1)
 
     def draw(self, rng: Any, batch: int, height: int, width: int, channels: int) -> Any:
         sign = np.sign(rng(-1, 1, (batch, 1)))
@@ -343,6 +336,16 @@ class RandomShear(_Affine):
     def matrix(self, transformation: Any, height: int, width: int) -> list:
         x, y = transformation["shear_factor"].T
         return [1, x, 0, y, 1, 0]
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        config = super().get_config()
+        for name in ("x_factor", "y_factor"):
+            lower, upper = config[name]
+            # A number, which the constructor takes; it takes no negative ones.
+            if lower == -upper:
+                config[name] = upper
+        return config
 
 
 @registry.layers.register("RandomPerspective")
