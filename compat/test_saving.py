@@ -32,7 +32,6 @@ OPTIMIZERS = st.sampled_from(
 LOSSES = st.sampled_from(["mse", "mae", "huber", "mean_squared_logarithmic_error"])
 
 
-
 @pytest.fixture(autouse=True, scope="module")
 def eager():
     # Compiling a graph for every example would take most of the time.
@@ -85,6 +84,10 @@ def build(package, stack, optimizer, loss, metrics=("mae",)):
     layers += [getattr(package.layers, name)(**arguments) for name, arguments in body]
     model = package.Sequential(layers, name="model")
     name, arguments = optimizer
+    if body[0][0] == "Embedding":
+        # On TensorFlow, Keras's adaptive optimizers square each part of a repeated token's gradient
+        # on its own (compat/DIFFERENCES.md).
+        name, arguments = "SGD", {"learning_rate": 0.1, "momentum": 0.9}
     model.compile(getattr(package.optimizers, name)(**arguments), loss, metrics=list(metrics))
     return model
 
@@ -103,7 +106,7 @@ def train(model, x, y, steps):
 
 
 @pytest.mark.parametrize("extension", ["keras", "h5", "weights.h5"])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(stack=stacks(), optimizer=OPTIMIZERS, loss=LOSSES)
 def test_keras_opens_what_minikeras_writes(tmp_path_factory, extension, stack, optimizer, loss):
     path = tmp_path_factory.mktemp("files") / f"m.{extension}"
@@ -126,7 +129,7 @@ def test_keras_opens_what_minikeras_writes(tmp_path_factory, extension, stack, o
 
 
 @pytest.mark.parametrize("extension", ["keras", "h5", "weights.h5"])
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(stack=stacks(), optimizer=OPTIMIZERS, loss=LOSSES)
 def test_minikeras_opens_what_keras_writes(tmp_path_factory, extension, stack, optimizer, loss):
     path = tmp_path_factory.mktemp("files") / f"m.{extension}"
@@ -163,7 +166,7 @@ def strip(config):
 def test_configs_are_those_of_keras(stack, optimizer, loss):
     ours, theirs = (build(package, stack, optimizer, loss) for package in (minikeras, keras))
     renamed = []
-    for model, package in ((ours, minikeras), (theirs, keras)):
+    for model in (ours, theirs):
         config = strip(json.loads(model.to_json()))
         for index, layer in enumerate(config["config"]["layers"]):
             # Automatic names count up from test to test, apart in each package.
