@@ -138,7 +138,7 @@ class RandomHue(ColorLayer):
         hue = images[..., :1] + per_image(transformation["factor"])
         hue = ops.where(hue > 1, hue - 1, ops.where(hue < 0, hue + 1, hue))
         images = ops.concatenate([hue, images[..., 1:]], axis=-1)
-        images = ops.clip(ops.image.hsv_to_rgb(images, "channels_last"), 0, 1)
+        images = ops.clip(ops.image.hsv_to_rgb(images, "channels_last"), 0, 1)  # type: ignore[attr-defined]
         return rescaled(images, (0, 1), self.value_range)
 
 

@@ -101,10 +101,10 @@ class _Affine(ImageLayer):
         rows = self.matrix(
             {key: plain(value) for key, value in transformation.items()}, *images.shape[1:3]
         )
-        rows = np.broadcast_arrays(*[np.asarray(row, "float32") for row in (*rows, 0, 0)])
+        columns = np.broadcast_arrays(*[np.asarray(row, "float32") for row in (*rows, 0, 0)])
         return ops.image.affine_transform(
             images,
-            np.stack(rows, axis=-1),
+            np.stack(columns, axis=-1),
             interpolation=interpolation or self.interpolation,
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
@@ -509,4 +509,4 @@ class RandomElasticTransform(ImageLayer):
             data_format="channels_last",
         )
         apply = per_image(transformation["apply_transform"])
-        return ops.clip(ops.where(apply, bent, images), *self.value_range)
+        return ops.clip(ops.where(apply, bent, images), *self.value_range)  # type: ignore[attr-defined]

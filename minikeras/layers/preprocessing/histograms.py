@@ -47,7 +47,7 @@ class AutoContrast(ImageLayer):
         high = ops.max(images, axis=(1, 2), keepdims=True)
         flat = high == low
         share = (images - low) / ops.where(flat, 1, high - low)
-        stretched = rescaled(ops.clip(share, 0, 1), (0, 1), self.value_range)
+        stretched = rescaled(ops.clip(share, 0, 1), (0, 1), self.value_range)  # type: ignore[attr-defined]
         return ops.where(flat, images, stretched)
 
 

@@ -211,7 +211,7 @@ class Solarization(ImageLayer):
         from minikeras import ops
 
         images = rescaled(images, self.value_range, (0, 255))
-        images = ops.clip(images + per_image(transformation["additions"]), 0, 255)
+        images = ops.clip(images + per_image(transformation["additions"]), 0, 255)  # type: ignore[attr-defined]
         low = images < per_image(transformation["thresholds"])
         return rescaled(ops.where(low, images, 255 - images), (0, 255), self.value_range)
 

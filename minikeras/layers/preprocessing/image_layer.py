@@ -81,7 +81,7 @@ class Draws:
 
     def __init__(self, seed: Any, dtype: Any) -> None:
         # An integer stands for a stream: two draws differ.
-        self.seed = SeedGenerator(seed) if isinstance(seed, (int, np.integer)) else seed
+        self.seed = SeedGenerator(int(seed)) if isinstance(seed, (int, np.integer)) else seed
         self.dtype = dtype
 
     def generator(self) -> np.random.Generator:
@@ -95,7 +95,7 @@ class Draws:
 
     def chance(self, factor: tuple, batch: int) -> np.ndarray:
         """Booleans that are True with a probability that is uniform in the range `factor`."""
-        probability = self(*factor, (batch,), "float32")
+        probability = self(factor[0], factor[1], (batch,), "float32")
         return self(0, 1, (batch,), "float32") < probability
 
 
@@ -315,4 +315,4 @@ class ColorLayer(ImageLayer):
         """Values cut off at the ends of the range."""
         from minikeras import ops
 
-        return ops.clip(images, *self.value_range)
+        return ops.clip(images, *self.value_range)  # type: ignore[attr-defined]

@@ -99,7 +99,7 @@ class RandomErasing(ImageLayer):
         self._seeded(seed)
 
     def draw(self, rng: Draws, batch: int, height: int, width: int, channels: int) -> Any:
-        share = np.sqrt(rng(*self.scale, (batch, 2)))
+        share = np.sqrt(rng(self.scale[0], self.scale[1], (batch, 2)))
         columns = _interval(rng, share[:, 0], width)
         rows = _interval(rng, share[:, 1], height)
         apply = rng.chance(self.factor, batch)
@@ -172,7 +172,9 @@ class MixUp(ImageLayer):
     def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
         return _mixed(images, transformation)
 
-    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_labels(
+        self, labels: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         """The labels, mixed as the images are."""
         return _mixed(labels, transformation) if training else labels
 
@@ -219,7 +221,7 @@ class CutMix(ImageLayer):
 
     def draw(self, rng: Draws, batch: int, height: int, width: int, channels: int) -> Any:
         # A distribution with alpha 0 does not exist.
-        alpha = float(rng(*self.factor, ())) + 1e-6
+        alpha = float(rng(self.factor[0], self.factor[1], ())) + 1e-6
         share = np.sqrt(1 - rng.generator().beta(alpha, alpha, batch))
         columns, rows = _interval(rng, share, width), _interval(rng, share, height)
         area = (columns[1] - columns[0]) * (rows[1] - rows[0])
@@ -244,6 +246,8 @@ class CutMix(ImageLayer):
         others = ops.take(images, plain(transformation["permutation_order"]), axis=0)
         return ops.where(plain(transformation["batch_masks"]), others, images)
 
-    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+    def transform_labels(
+        self, labels: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         """The labels, mixed by area."""
         return _mixed(labels, transformation) if training and transformation else labels

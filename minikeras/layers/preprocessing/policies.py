@@ -227,4 +227,4 @@ class AugMix(_Policy):
             mixed = mixed + float(weight) * changed
         own = float(transformation["weight_sample"])
         images = own * images + (1 - own) * mixed
-        return images if interpolation is not None else ops.clip(images, *self.value_range)
+        return images if interpolation is not None else ops.clip(images, *self.value_range)  # type: ignore[attr-defined]

@@ -109,7 +109,7 @@ class MelSpectrogram(DataLayer):
             window=self.window,
             center=True,
         )
-        power = ops.power(ops.sqrt(ops.square(real) + ops.square(imaginary)), self.mag_exp)
+        power = ops.power(ops.sqrt(ops.square(real) + ops.square(imaginary)), self.mag_exp)  # type: ignore[attr-defined]
         bands = self.linear_to_mel_weight_matrix(
             self.num_mel_bins,
             power.shape[-1],
@@ -120,9 +120,9 @@ class MelSpectrogram(DataLayer):
         )
         result = ops.matmul(power, bands)
         if self.power_to_db:
-            result = (10 / math.log(10)) * ops.log(ops.maximum(result, self.min_power))
+            result = (10 / math.log(10)) * ops.log(ops.maximum(result, self.min_power))  # type: ignore[attr-defined]
             result = result - 10 * math.log10(max(abs(self.ref_power), self.min_power))
-            result = ops.maximum(result, ops.max(result) - self.top_db)
+            result = ops.maximum(result, ops.max(result) - self.top_db)  # type: ignore[attr-defined]
         return ops.cast(ops.swapaxes(result, -1, -2), self.compute_dtype)
 
     def linear_to_mel_weight_matrix(
@@ -316,16 +316,16 @@ class STFTSpectrogram(Layer):
         real = self._part(signals, channels, self.real_kernel)
         imaginary = self._part(signals, channels, self.imag_kernel)
         if self.mode == "angle":
-            return ops.arctan2(imaginary, real)
+            return ops.arctan2(imaginary, real)  # type: ignore[attr-defined]
         if self.mode == "stft":
             return ops.concatenate([real, imaginary], axis=-1)
-        power = ops.square(real) + ops.square(imaginary)
+        power = ops.square(real) + ops.square(imaginary)  # type: ignore[attr-defined]
         if self.mode == "psd":
             # Frequencies between the ends stand for their negatives too.
             return power + ops.pad(power[..., 1:-1], [[0, 0], [0, 0], [0, 0], [1, 1]])
         tiny = settings.epsilon()
-        magnitude = ops.sqrt(ops.maximum(power, tiny))
-        return magnitude if self.mode == "magnitude" else ops.log(ops.maximum(magnitude, tiny))
+        magnitude = ops.sqrt(ops.maximum(power, tiny))  # type: ignore[attr-defined]
+        return magnitude if self.mode == "magnitude" else ops.log(ops.maximum(magnitude, tiny))  # type: ignore[attr-defined]
 
     def call(self, inputs: Any) -> Any:
         """The transform."""
