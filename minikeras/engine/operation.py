@@ -265,8 +265,12 @@ class Operation:
             from minikeras.engine import dtype_policy
 
             config["dtype"] = dtype_policy.get(config["dtype"])
+        rest = _take_unaccepted(cls, config)
         try:
-            return cls(**config)
+            made = cls(**config)
+            for key, value in rest.items():
+                setattr(made, key, value)
+            return made
         except TypeError as error:
             raise TypeError(
                 f"Could not make a {cls.__name__} from config={config}. {error}. Does its"
@@ -291,30 +295,21 @@ class Operation:
 
     @property
     def input(self) -> Any:
-        """The symbolic input(s), of an operation that was called symbolically once."""
-        return self._of_only_node("arguments_inputs")
+        """The symbolic input(s) of the first symbolic call."""
+        return self._of_first_node("arguments_inputs", "input")
 
     @property
     def output(self) -> Any:
-        """The symbolic output(s), of an operation that was called symbolically once."""
-        return self._of_only_node("outputs_structure")
+        """The symbolic output(s) of the first symbolic call."""
+        return self._of_first_node("outputs_structure", "output")
 
-    def _of_only_node(self, attribute: str) -> Any:
-        nodes = self._inbound_nodes
-        what = "input" if "input" in attribute else "output"
-        if not nodes:
+    def _of_first_node(self, attribute: str, what: str) -> Any:
+        if not self._inbound_nodes:
             raise AttributeError(
                 f"The {type(self).__name__} {self.name!r} has never been called and thus has no"
                 f" defined {what}."
             )
-        if len({id(node) for node in nodes}) > 1:
-            values = [tree.flatten(getattr(node, attribute)) for node in nodes]
-            if any([id(x) for x in value] != [id(x) for x in values[0]] for value in values):
-                raise AttributeError(
-                    f"The {type(self).__name__} {self.name!r} has multiple {what}s: it was called"
-                    f" {len(nodes)} times. The attribute `{what}` is ambiguous."
-                )
-        return getattr(nodes[0], attribute)
+        return getattr(self._inbound_nodes[0], attribute)
 
     def __repr__(self) -> str:
         return f"<Operation name={self.name}>"
@@ -334,7 +329,26 @@ def _parameters(cls: type) -> Any:
     return inspect.signature(cls.__init__).parameters  # type: ignore[misc]
 
 
+def _take_unaccepted(cls: type, config: dict) -> dict:
+    """What the default `get_config` wrote and a constructor without `**kwargs` does not take."""
+    if not getattr(cls.get_config, "_is_default", False):  # type: ignore[attr-defined]
+        return {}
+    accepted = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in accepted):
+        return {}
+    names = {parameter.name for parameter in accepted}
+    attributes = {"name": "name", "trainable": "trainable", "dtype": "dtype_policy"}
+    return {
+        attribute: config.pop(key)
+        for key, attribute in attributes.items()
+        if key in config and key not in names
+    }
+
+
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, Operation):
+        # It may hold weights, and what is made from the config must not share them.
+        return False
     return (
         value is None
         or isinstance(value, (str, int, float, bool, np.generic))

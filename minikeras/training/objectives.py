@@ -188,7 +188,13 @@ class CompiledLoss:
         targets = outputs.spread(y_true, "y_true", wanted)
         flat_pred = tree.flatten(y_pred)
         terms = []
-        for index, identifier in enumerate(given):
+        # Outputs in a dict are walked by name, their losses come as the user wrote them.
+        order: Any = range(outputs.count)
+        if isinstance(y_pred, dict) and outputs.count == len(y_pred):
+            written = self.loss if isinstance(self.loss, dict) else y_pred
+            order = [outputs.names.index(name) for name in written]
+        for index in order:
+            identifier = given[index]
             several = isinstance(identifier, (list, tuple))
             pairs: list = list(identifier) if several else [identifier]
             weight_list = weights[index] if isinstance(weights[index], (list, tuple)) else None

@@ -473,3 +473,15 @@ def test_training_that_diverges_gives_nan_and_no_warning():
         callbacks=[keras.callbacks.TerminateOnNaN()],
     )
     assert len(stopped.history["loss"]) == 1
+
+
+def test_evaluate_lists_the_losses_of_outputs_before_their_metrics():
+    inputs = keras.Input((2,))
+    outputs = {"z": keras.layers.Dense(1)(inputs), "a": keras.layers.Dense(1)(inputs)}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", {"z": "mse", "a": "mae"}, metrics={"z": ["mae"], "a": ["mse"]})
+    x, y = np.ones((4, 2)), {"z": np.zeros((4, 1)), "a": np.zeros((4, 1))}
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    names = ["loss", "z_loss", "a_loss", "a_mse", "z_mae"]
+    assert model.evaluate(x, y, verbose=0) == [logs[name] for name in names]
+    assert model.metrics_names == ["loss", "compile_metrics", "z_loss", "a_loss"]
