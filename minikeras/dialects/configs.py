@@ -8,7 +8,8 @@ refuses it by name.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 # Keras 1 name -> today's, where names say it all. One table a family.
 _DENSE = {
@@ -73,7 +74,8 @@ RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"), {**_CONVOLUTION, **_RECURRENT}),
     **dict.fromkeys(
         (
-            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout",
+            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
+            "GaussianDropout",
             "GaussianNoise", "AlphaDropout",
         ),
         {**_DROPOUT, **_SPATIAL},
@@ -365,7 +367,7 @@ def _value(key: str, value: Any, generation: int) -> Any:
         if "m" in inner:
             inner["max_value"] = inner.pop("m")
         return {
-            "class_name": _CONSTRAINTS.get(value.get("name"), value.get("name")),
+            "class_name": _CONSTRAINTS.get(str(value.get("name")), value.get("name")),
             "config": inner,
         }
     if isinstance(value, dict) and "class_name" in value and "config" in value:
@@ -706,7 +708,8 @@ def _merge_layer(config: dict) -> tuple[str, dict]:
         # Keras 1 keeps an axis of size 1 in a cosine.
         return ("Keras1Cosine" if mode == "cos" else "Dot"), {**base, "axes": axes}
     raise ValueError(
-        f"The model has a `Merge` layer with mode {mode!r}, which cannot be translated. Known modes:"
+        f"The model has a `Merge` layer with mode {mode!r}, which cannot be translated. Known"
+        " modes:"
         f" {sorted([*_MERGES, 'concat', 'dot', 'cos'])}"
     )
 

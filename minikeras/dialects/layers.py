@@ -21,7 +21,7 @@ def keras2_hard_sigmoid(x: Any) -> Any:
     Args:
         x: Input, of any shape.
     """
-    return ops.clip(x * 0.2 + 0.5, 0.0, 1.0)
+    return ops.clip(x * 0.2 + 0.5, 0.0, 1.0)  # type: ignore[attr-defined]
 
 
 def _forward(z: np.ndarray) -> np.ndarray:
@@ -43,7 +43,8 @@ class _Old(Layer):
 
     settings: dict[str, Any] = {}
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs = {**dict(zip(self.settings, args)), **kwargs}
         given = {name: kwargs.pop(name, default) for name, default in self.settings.items()}
         super().__init__(**kwargs)
         for name, value in given.items():
@@ -170,15 +171,16 @@ class _LocallyConnected(_Old):
     }
     rank = 1
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         for name in ("kernel_size", "strides"):
             value = getattr(self, name)
             value = (value,) * self.rank if isinstance(value, int) else tuple(value)
             setattr(self, name, value)
         if self.padding != "valid" or self.implementation not in (1, None):
             raise ValueError(
-                f"{type(self).__name__} supports `padding='valid'` and `implementation=1`. Received:"
+                f"{type(self).__name__} supports `padding='valid'` and `implementation=1`."
+                " Received:"
                 f" padding={self.padding!r}, implementation={self.implementation!r}"
             )
 
@@ -216,7 +218,7 @@ class _LocallyConnected(_Old):
             window = tuple(
                 slice(p * s, p * s + k) for p, s, k in zip(place, self.strides, self.kernel_size)
             )
-            patches.append(ops.reshape(x[(slice(None), *window)], (batch, self.kernel.shape[1])))
+            patches.append(ops.reshape(x[(slice(None),) + window], (batch, self.kernel.shape[1])))
         y = ops.einsum("npi,pio->npo", ops.stack(patches, axis=1), self.kernel)
         y = ops.reshape(y, (batch, *space, self.filters))
         if self.use_bias:
@@ -307,7 +309,7 @@ class SReLU(_Elementwise):
 
     def call(self, x: Any) -> Any:
         """Compute the output."""
-        right = self.t_left + ops.abs(self.t_right)
+        right = self.t_left + ops.abs(self.t_right)  # type: ignore[attr-defined]
         low = ops.cast(x < self.t_left, x.dtype)
         high = ops.cast(x > right, x.dtype)
         middle = (1 - low) * (1 - high)
@@ -332,7 +334,8 @@ class Keras1Cosine(_Old):
         axes = self.axes if isinstance(self.axes, int) else tuple(self.axes)
         product = Dot(axes=axes, dtype=self.dtype_policy)
         top = product([a, b])
-        below = ops.sqrt(ops.maximum(product([a, a]) * product([b, b]), 1e-7))
+        squares = product([a, a]) * product([b, b])
+        below = ops.sqrt(ops.maximum(squares, 1e-7))  # type: ignore[attr-defined]
         return ops.expand_dims(top / below, 1)
 
 

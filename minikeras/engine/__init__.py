@@ -1,0 +1,3 @@
+from minikeras.engine.spelling import older_names
+
+__getattr__ = older_names("engine")

@@ -392,8 +392,8 @@ class Graph:
                 if step.all_slots:
                     result = step.operation.forward(
                         context,
-                        *[values[slot] for slot in step.leaves],
-                        **step.options,  # type: ignore
+                        *[values[slot] for slot in step.leaves],  # type: ignore[index]
+                        **step.options,
                     )
                 else:
                     result = step.operation.forward(

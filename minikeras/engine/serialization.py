@@ -273,7 +273,7 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     else:
         raise TypeError(f"The config of {name} must be a dict. Received: {type(inner)}")
     from_config = getattr(found, "from_config", None)
-    instance = found(**inner) if from_config is None else from_config(inner)
+    instance: Any = found(**inner) if from_config is None else from_config(inner)
     build_config = config.get("build_config")
     if build_config and hasattr(instance, "build_from_config"):
         instance.build_from_config(build_config)

@@ -50,7 +50,7 @@ def understood(cls: type, args: tuple, kwargs: dict) -> Any:
     """
     made = _dialects().translate_construction(cls, args, kwargs)
     if isinstance(made, cls):
-        object.__setattr__(made, "__class__", _complete(type(made)))
+        object.__setattr__(made, "__class__", _complete(type(made)))  # type: ignore[arg-type]
     return made
 
 
@@ -67,6 +67,26 @@ def _complete(cls: type) -> type:
 def take_leftovers(layer: Any, leftovers: dict) -> dict:
     """Set what an old spelling says in keywords that no constructor took; returns the rest."""
     return import_module("minikeras.dialects.constructors").take_leftovers(layer, leftovers)
+
+
+def older_names(module: str, home: Any = None) -> Callable[[str], Any]:
+    """A `__getattr__` for a module: names that older versions of Keras had in it.
+
+    Args:
+        module: Name of the module below `minikeras`.
+        home: A dict. Names that are in it come first.
+    """
+
+    def find(name: str) -> Any:
+        if home is not None and name in home and not name.startswith("_"):
+            return home[name]
+        if not name.startswith("_"):
+            found = import_module("minikeras.dialects.names").find(module, name)
+            if found is not None:
+                return found
+        raise AttributeError(f"module 'minikeras.{module}' has no attribute {name!r}")
+
+    return find
 
 
 def understands_old(function: Function) -> Function:

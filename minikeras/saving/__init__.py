@@ -32,7 +32,8 @@ def deserialize_keras_object(
         custom_objects: dict of the user's classes and functions by name.
         safe_mode: Boolean, default True. Whether to refuse lambdas (compiled code).
     """
-    from minikeras.engine.serialization import SafeMode, safe_mode as flag
+    from minikeras.engine.serialization import SafeMode
+    from minikeras.engine.serialization import safe_mode as flag
     from minikeras.saving import guard
 
     kwargs.pop("module_objects", None)

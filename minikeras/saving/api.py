@@ -84,7 +84,8 @@ def load_model(
     kind = guard.sniff(filepath)
     if kind == "folder":
         raise ValueError(
-            f"{os.fspath(filepath)!r} is a folder. TensorFlow SavedModels are not supported: save the"
+            f"{os.fspath(filepath)!r} is a folder. TensorFlow SavedModels are not supported: save"
+            " the"
             " model as `.h5` or `.keras` where TensorFlow is installed."
         )
     if kind == "json":

@@ -49,7 +49,8 @@ def sniff(path: Any) -> str:
     if head.lstrip()[:1] in (b"{", b"["):
         return "json"
     raise ValueError(
-        f"The file {path!r} ({size:,} bytes) is no Keras model: {_looks_like(head)}. A model file is"
+        f"The file {path!r} ({size:,} bytes) is no Keras model: {_looks_like(head)}. A model file"
+        " is"
         " HDF5 (.h5, .hdf5) or a zip archive (.keras)."
     )
 
@@ -105,7 +106,8 @@ def open_hdf5(path: Any) -> Any:
         size = f" ({os.path.getsize(path):,} bytes)" if isinstance(path, (str, os.PathLike)) else ""
         if "truncated" in str(error):
             raise ValueError(
-                f"{where}{size} is a truncated HDF5 file: it was not written or downloaded to its end."
+                f"{where}{size} is a truncated HDF5 file: it was not written or downloaded to its"
+                " end."
             ) from error
         raise ValueError(f"{where}{size} is a damaged HDF5 file: {error}") from error
 
@@ -170,7 +172,8 @@ def dataset_at(parent: Any, path: str) -> Any:
         )
     if found.dtype.kind not in "biufc" or found.dtype.hasobject:
         raise ValueError(
-            f"The HDF5 dataset {path!r} holds {found.dtype}, not numbers. Such files are not opened."
+            f"The HDF5 dataset {path!r} holds {found.dtype}, not numbers. Such files are not"
+            " opened."
         )
     return found
 
@@ -241,7 +244,8 @@ def open_zip(path: Any) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(path, "r")
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise ValueError(
-            f"{path!r} is a damaged or truncated zip archive: {error}. Was it downloaded to its end?"
+            f"{path!r} is a damaged or truncated zip archive: {error}. Was it downloaded to its"
+            " end?"
         ) from error
     members = [info for info in archive.infolist() if not info.is_dir()]
     seen = [info.filename for info in members]

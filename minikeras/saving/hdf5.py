@@ -269,7 +269,8 @@ def read_weights(
         targets = [layer for layer in model.layers if layer.weights]
         if len(filled) != len(targets):
             raise ValueError(
-                f"Layer count mismatch when loading weights from file. Model expected {len(targets)}"
+                "Layer count mismatch when loading weights from file. Model expected"
+                f" {len(targets)}"
                 f" layers, found {len(filled)} saved layers.\n{_side_by_side(targets, filled)}"
             )
         matched = [(layer, g, w, name) for layer, (name, g, w) in zip(targets, filled)]
@@ -340,7 +341,8 @@ def _layer_values(
     if found is None:
         own = legacy_order(layer)
         message = (
-            f"Weight count mismatch for layer {layer.name!r} (named {name!r} in the file). The layer"
+            f"Weight count mismatch for layer {layer.name!r} (named {name!r} in the file). The"
+            " layer"
             f" expects {len(own)} weight(s), {[v.name for v in own]}; the file has"
             f" {len(weight_names)}: {weight_names}"
         )
@@ -377,7 +379,8 @@ def _misfit(piece: Any, datasets: list) -> str | None:
     # A second bias (of CuDNN) is all that conversions take away.
     if not want <= have <= 2 * want:
         return (
-            f"Size mismatch in layer {piece.layer.name!r}: its weights hold {want:,} values, the file"
+            f"Size mismatch in layer {piece.layer.name!r}: its weights hold {want:,} values, the"
+            " file"
             f" has {have:,}."
         )
     return None
