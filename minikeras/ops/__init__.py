@@ -11,6 +11,8 @@ Example:
 """
 
 # ruff: noqa: F401, F403
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 import numpy as _np
 
 from minikeras.engine import symbolic as _symbolic
@@ -69,3 +71,9 @@ _symbolic.ufuncs.update(
 )
 _symbolic.ufuncs[_np.matmul] = matmul  # noqa: F405
 _homes.settle()
+
+if _TYPE_CHECKING:
+    from typing import Any as _Any
+
+    def __getattr__(name: str) -> _Any:
+        """The functions that tables make, which type checkers do not see."""
