@@ -10,6 +10,7 @@ Example:
 'float32'
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -94,3 +95,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
+
+
+class _OlderPaths:
+    """Finds modules that older versions of Keras had, where no module of today is found."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if name.startswith(f"{__name__}.") and not name.startswith(f"{__name__}.dialects"):
+            return import_module(f"{__name__}.dialects.names").find_spec(name)
+        return None
+
+
+sys.meta_path.append(_OlderPaths)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from minikeras.engine.dtypes import is_float as is_float_dtype
 from minikeras.engine.dtypes import is_int as is_int_dtype
 from minikeras.engine.dtypes import result_type, standardize_dtype
 from minikeras.engine.naming import get_uid, name_scope, reset_names
+from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import KerasTensor
 
 __all__ = [
@@ -138,3 +139,6 @@ class RematScope:
 
     def __exit__(self, *error: Any) -> None:
         return None
+
+
+__getattr__ = older_names("backend")

@@ -12,6 +12,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry
+from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import array_of
@@ -255,3 +256,6 @@ def get(identifier: Any) -> Any:
     {'max_value': 2, 'axis': 0}
     """
     return registry.constraints.get(identifier)
+
+
+__getattr__ = older_names("constraints")

@@ -16,6 +16,7 @@ from minikeras.engine import registry
 from minikeras.engine.context import Run
 from minikeras.engine.operation import Operation
 from minikeras.engine.recording import Recording
+from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import tensor
@@ -309,3 +310,6 @@ def get(identifier: Any) -> Any:
     {'l2': 0.01}
     """
     return registry.regularizers.get(identifier)
+
+
+__getattr__ = older_names("regularizers")

@@ -1,8 +1,14 @@
 """`keras.layers`: every layer, one file a family."""
 
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
 from minikeras.engine import serialization
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
+from minikeras.engine.spelling import older_names
 from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from minikeras.layers.attention import AdditiveAttention, Attention
 from minikeras.layers.convolutional import (
@@ -15,9 +21,7 @@ from minikeras.layers.convolutional import (
 )
 from minikeras.layers.convolutional import Conv1D as Convolution1D
 from minikeras.layers.convolutional import Conv1DTranspose as Convolution1DTranspose
-from minikeras.layers.convolutional import Conv2D as Convolution2D
 from minikeras.layers.convolutional import Conv2DTranspose as Convolution2DTranspose
-from minikeras.layers.convolutional import Conv3D as Convolution3D
 from minikeras.layers.convolutional import Conv3DTranspose as Convolution3DTranspose
 from minikeras.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from minikeras.layers.core import Activation, Dense, Identity, Input, InputLayer, Masking
@@ -366,3 +370,23 @@ def deserialize(config: dict, custom_objects: dict | None = None) -> Layer:
             f" Received: config={config}"
         )
     return layer
+
+
+__getattr__ = older_names("layers", globals())
+
+# In Keras 1 and 2 these modules had other layers too.
+for _name in (
+    "advanced_activations convolutional core embeddings merge noise normalization pooling recurrent"
+    " wrappers"
+).split():
+    vars(sys.modules[f"{__name__}.{_name}"]).setdefault("__getattr__", __getattr__)
+
+
+class _Merging(ModuleType):
+    """The module `layers.merge`, which was a function in Keras 1 and answers as one too."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return import_module("minikeras.dialects.merging").merge(*args, **kwargs)
+
+
+sys.modules[f"{__name__}.merge"].__class__ = _Merging
