@@ -380,7 +380,8 @@ class CompiledMetrics:
                     resolve_metric(one, plain(targets[index]), flat_pred[index])
                     for one in identifiers
                 ]
-                name = outputs.names[index] if outputs.count > 1 else None
+                named = outputs.count > 1 and outputs.have_names
+                name = outputs.names[index] if named else None
                 groups.append(MetricGroup(index, resolved, name, weighted))
         self.outputs, self.groups = outputs, groups
         self._results = self._name_results()

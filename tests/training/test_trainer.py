@@ -485,3 +485,18 @@ def test_evaluate_lists_the_losses_of_outputs_before_their_metrics():
     names = ["loss", "z_loss", "a_loss", "a_mse", "z_mae"]
     assert model.evaluate(x, y, verbose=0) == [logs[name] for name in names]
     assert model.metrics_names == ["loss", "compile_metrics", "z_loss", "a_loss"]
+
+
+def test_metrics_of_outputs_without_names_keep_their_own():
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = layers.Dense(1), layers.Dense(1)
+
+        def call(self, x):
+            return self.one(x), self.other(x)
+
+    model = Two()
+    model.compile("sgd", "mse", metrics=[["mae"], ["mse"]])
+    history = model.fit(np.ones((4, 2)), [np.ones((4, 1))] * 2, verbose=0).history
+    assert {"mae", "mse"} <= set(history)
