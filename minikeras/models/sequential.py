@@ -16,6 +16,10 @@ from minikeras.models.model import Model
 from minikeras.training.trainer import Trainer
 
 
+class NotBuiltError(ValueError, AttributeError):
+    """What a model that knows no input shape yet cannot tell."""
+
+
 @registry.models.register("Sequential")
 class Sequential(GraphModel, Model):
     """A stack of layers, each with one input and one output.
@@ -212,12 +216,20 @@ class Sequential(GraphModel, Model):
     def _graph_model(self) -> Any:  # type: ignore[override]
         functional = self.__dict__.get("_functional")
         if functional is None:
-            raise ValueError(
-                f"Sequential model {self.name!r} is not built yet: it does not know the shape of"
-                " its"
-                " input. Call `build(input_shape)`, or call the model on data."
-            )
+            raise NotBuiltError(self._not_built())
         return functional
+
+    def _not_built(self) -> str:
+        return (
+            f"Sequential model {self.name!r} is not built yet: it does not know the shape of its"
+            " input. Call `build(input_shape)`, or call the model on data."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # Also asked for a property that failed: `hasattr(model, "output_shape")` is False then.
+        if name in ("input", "output", "inputs", "outputs", "input_shape", "output_shape"):
+            raise NotBuiltError(self._not_built())
+        return super().__getattr__(name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self.built and args:

@@ -220,3 +220,10 @@ def test_output_of_a_shared_layer_is_that_of_its_first_call():
     output = shared(first)
     shared(second)
     assert shared.output is output and shared.input is first
+
+
+def test_a_sequential_model_that_is_not_built_has_no_shapes():
+    model = keras.Sequential([layers.Dense(1)])
+    assert not hasattr(model, "output_shape") and not hasattr(model, "inputs")
+    with pytest.raises(AttributeError, match="not built yet"):
+        _ = model.output_shape
