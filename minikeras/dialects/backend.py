@@ -15,7 +15,7 @@ from minikeras.engine.variable import Variable, plain
 
 # Same name and arguments in `ops`.
 SAME = frozenset(
-    "abs all any arange argmax argmin cast clip cos cumprod cumsum elu equal exp eye greater"
+    "abs all any arange cast clip cos cumprod cumsum elu equal exp eye greater"
     " greater_equal less less_equal log logsumexp max maximum mean min minimum not_equal ones_like"
     " prod reshape round shape sigmoid sign sin softmax softplus softsign sqrt square stack"
     " std stop_gradient sum tanh tile transpose var zeros_like".split()
@@ -42,6 +42,14 @@ def find(name: str) -> Any:
 
 def concatenate(tensors: Any, axis: int = -1) -> Any:
     return ops.concatenate(tensors, axis=axis)
+
+
+def argmax(x: Any, axis: int = -1) -> Any:
+    return ops.argmax(x, axis=axis)
+
+
+def argmin(x: Any, axis: int = -1) -> Any:
+    return ops.argmin(x, axis=axis)
 
 
 def expand_dims(x: Any, axis: int = -1) -> Any:
