@@ -55,8 +55,9 @@ def test_convolutional_network_of_keras_1():
 
 
 def test_own_layer_of_keras_1():
-    from minikeras import backend as K
     from minikeras.engine.topology import Layer
+
+    from minikeras import backend as K
 
     class Scale(Layer):
         def __init__(self, output_dim, **kwargs):
