@@ -74,9 +74,7 @@ def train(make, x, y, compile_options, fit_options, seed=0, **tolerance):
         model.compile(**options, **({"run_eagerly": True} if package is keras else {}))
         models.append(model)
     spread_weights(models, seed)
-    histories = [
-        model.fit(x, y, shuffle=False, verbose=0, **fit_options) for model in models
-    ]
+    histories = [model.fit(x, y, shuffle=False, verbose=0, **fit_options) for model in models]
     same_history(*histories, **tolerance)
     same_state(models, x, **tolerance)
     results = [model.evaluate(x, y, verbose=0, return_dict=True) for model in models]
@@ -95,9 +93,7 @@ def problems(draw):
     seed = draw(st.integers(0, 1000))
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, columns)).astype("float32")
-    hidden = draw(
-        st.lists(st.tuples(st.integers(1, 8), st.sampled_from(ACTIVATIONS)), max_size=3)
-    )
+    hidden = draw(st.lists(st.tuples(st.integers(1, 8), st.sampled_from(ACTIVATIONS)), max_size=3))
     task = draw(
         st.sampled_from(
             ["mse", "mae", "huber", "log_cosh", "binary", "categorical", "sparse", "hinge"]
