@@ -54,7 +54,8 @@ _DROPOUT = {"p": "rate", "sigma": "stddev"}
 _SPATIAL = {"dim_ordering": "data_format", "length": "size"}
 RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {
     **dict.fromkeys(
-        ("Dense", "TimeDistributedDense", "MaxoutDense", "Highway"), {**_DENSE, "nb_feature": "nb_feature"}
+        ("Dense", "TimeDistributedDense", "MaxoutDense", "Highway"),
+        {**_DENSE, "nb_feature": "nb_feature"},
     ),
     **dict.fromkeys(
         (
