@@ -50,6 +50,10 @@ OTHER_SIGNATURE: dict[str, str] = {
     "keras.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
     "keras.saving.load_weights": "`by_name`, which Keras takes in `**kwargs`, is written out",
     **{
+        f"keras.layers.{name}": "positional arguments of Keras 1 are understood too"
+        for name in ("Convolution1D", "Convolution2D", "Convolution3D")
+    },
+    **{
         f"keras.layers.{name}": "positional arguments get an explanation"
         for name in "Add Average Maximum Minimum Multiply Subtract".split()
     },

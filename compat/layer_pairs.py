@@ -14,6 +14,7 @@ def pair(name, *args, **kwargs):
     """The layer of that name from both packages (nested layers as functions of the package)."""
     made = []
     for package in (keras, minikeras):
+        package.utils.clear_session()  # automatic names start alike
         own_args = [value(package) if callable(value) else value for value in args]
         own = {k: v(package) if callable(v) else v for k, v in kwargs.items()}
         made.append(getattr(package.layers, name)(*own_args, **own))

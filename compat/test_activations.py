@@ -64,6 +64,8 @@ def test_values_and_gradients(name, dtype, data):
     points = [*KINKS, *(v for v in options.values() if isinstance(v, float))]
     near = np.min([np.abs(np.abs(x) - abs(point)) for point in points], axis=0) < 1e-3
     x = np.where(near, x + 0.01, x).astype(dtype)
+    if name == "sparsemax":  # no ties on the border of the support, where the gradient jumps
+        x += np.linspace(0, 0.37, x.size, dtype=dtype).reshape(x.shape)
     dy = np.random.default_rng(0)
     tensor = tf.constant(x)
     with tf.GradientTape() as tape:
