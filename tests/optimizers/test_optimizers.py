@@ -391,7 +391,8 @@ def test_no_allocation_in_the_steady_state():
         optimizer.apply_sink()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # Counters, Python floats and the buffers of ufuncs (NumPy 2.0 needs larger ones); an array of the variables' size would be 160,000.
+    # Counters, Python floats, and the buffers of ufuncs (NumPy 2.0 needs larger ones); an array
+    # of the variables' size would be 160,000.
     assert peak < 120_000
 
 
