@@ -1,0 +1,430 @@
+"""`keras` and `keras.src` as Keras's tests see them: another package's names, and nothing more.
+
+A test file that says `from keras.src.layers.core.dense import Dense` gets `minikeras.layers.Dense`,
+because Keras exports that class as `keras.layers.Dense` (`names.json`). A name is looked up
+
+1. in `TABLE`: private names with a counterpart, and flags that say what a backend offers;
+2. among the modules of Keras, which become modules of this kind;
+3. among the names that Keras exports under a public name;
+4. among the operations (`ops.numpy.Mean`), which saved models name too;
+5. for `keras.src.backend`, among the functions that are public in `keras.ops` and the like.
+
+Anything else is private: it becomes an `Absent` that fails the test that uses it, not the file.
+With the target `keras` the same table decides what is reachable, and real Keras answers.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import shutil
+import sys
+import types
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import names
+
+# Packages that tests may use as a judge (tensorflow for images); otherwise they are hidden.
+HIDDEN = ("tensorflow", "torch", "jax", "flax", "grain", "tf_keras", "openvino", "orbax", "onnx")
+JUDGES = {"ops/image_test.py": ("tensorflow",)}
+
+# What the tests are told of the backend. Neither "tensorflow" nor "numpy": the tests of those
+# look for their tensors, or skip training.
+BACKEND = "minikeras"
+# A file that refuses backends it does not know is told another name while it is loaded.
+LOADED_AS = {"trainers/trainer_test.py": "numpy"}
+
+
+class AbsentError(AttributeError):
+    """A test used something private that has no counterpart."""
+
+
+class _Absent(type):
+    """Stands for a private name: everything done with it once the file is loaded fails."""
+
+    path: str
+    hidden: bool
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        if not Shim.loading:
+            cls.refuse()
+        return absent(f"{cls.path}.{name}", cls.hidden)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if not Shim.loading:
+            cls.refuse()
+        return absent(f"{cls.path}()", cls.hidden)
+
+    def __iter__(cls) -> Any:
+        cls.refuse()
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return False
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return False
+
+    def refuse(cls) -> None:
+        if cls.hidden:
+            raise unittest.SkipTest(f"needs {cls.path.split('.')[0]}")
+        raise AbsentError(f"{cls.path} is private")
+
+
+def absent(path: str, hidden: bool = False) -> _Absent:
+    """A stand-in for `path`: private, or (`hidden`) of a package that tests may not use."""
+    name = path.rstrip("()").rpartition(".")[2]
+    return _Absent(name, (), {"path": path, "hidden": hidden})
+
+
+class _HiddenModule(types.ModuleType):
+    """A package that is not there: importing it works, using it skips the test."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return absent(f"{self.__name__}.{name}", hidden=True)
+
+
+class _Package:
+    """`keras.src.utils.module_utils.tensorflow`: a package that may be there."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self.available = name not in Shim.hidden and bool(importlib.util.find_spec(name))
+
+    def __getattr__(self, name: str) -> Any:
+        if self._name in Shim.hidden:
+            return absent(f"{self._name}.{name}", hidden=True)
+        return getattr(importlib.import_module(self._name), name)
+
+
+class _Files:
+    """`keras.src.utils.file_utils`, of which tests use what `os` and `shutil` have too."""
+
+    functions: dict[str, Callable] = {
+        "join": os.path.join,
+        "exists": os.path.exists,
+        "isdir": os.path.isdir,
+        "listdir": os.listdir,
+        "makedirs": lambda path: os.makedirs(path, exist_ok=True),
+        "rmtree": shutil.rmtree,
+        "copy": shutil.copy,
+        "remove": os.remove,
+        "File": open,
+    }
+
+
+FLOATS = ("bfloat16", "float16", "float32", "float64")
+INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+FLOATS_8 = ("float8_e4m3fn", "float8_e5m2")
+DTYPES = {*FLOATS, *INTEGERS, *FLOATS_8, "bool", "string", "complex64", "complex128"}
+
+# Flags and constants, by the name inside Keras.
+VALUES: dict[str, Any] = {
+    "backend.SUPPORTS_SPARSE_TENSORS": False,
+    "backend.SUPPORTS_RAGGED_TENSORS": False,
+    "backend.SUPPORTS_COMPLEX_DTYPES": True,
+    "backend.IS_THREAD_SAFE": True,
+    "backend.common.dtypes.FLOAT_TYPES": FLOATS,
+    "backend.common.dtypes.INT_TYPES": INTEGERS,
+    "backend.common.dtypes.BOOL_TYPES": ("bool",),
+    "backend.common.dtypes.FLOAT8_TYPES": FLOATS_8,
+    "backend.common.dtypes.ALLOWED_DTYPES": DTYPES,
+    "backend.common.variables.ALLOWED_DTYPES": DTYPES,
+    **{f"utils.file_utils.{name}": function for name, function in _Files.functions.items()},
+}
+
+# Private names of Keras -> their counterparts in minikeras: the same thing by another name.
+COUNTERPARTS = {
+    "backend.common.global_state.clear_session": "backend.clear_session",
+    "backend.numpy.trainer.NumpyTrainer": "training.trainer.Trainer",
+    "backend.tensorflow.trainer.TensorFlowTrainer": "training.trainer.Trainer",
+    "backend.common.is_float_dtype": "backend.is_float_dtype",
+    "backend.common.is_int_dtype": "backend.is_int_dtype",
+    "backend.common.name_scope.current_path": "engine.naming.current_path",
+    "backend.common.variables.standardize_shape": "engine.variable.standardize_shape",
+    "models.functional.Functional": "models.functional.Functional",
+    "models.Functional": "models.functional.Functional",
+    "saving.saving_lib.save_model": "saving.save_model",
+    "saving.saving_lib.load_model": "saving.load_model",
+    "trainers.trainer.Trainer": "training.trainer.Trainer",
+    "utils.naming.auto_name": "engine.naming.auto_name",
+}
+
+# Modules of whichever backend is at work.
+BACKEND_MODULES = {
+    f"keras.src.backend.{name}"
+    for name in ("core", "image", "linalg", "math", "nn", "numpy", "random")
+}
+
+# Where `keras.src.backend` has what is public elsewhere.
+BACKEND_PLACES = ("ops", "", "backend", "config", "utils", "random")
+
+
+class Shim:
+    """The state of the shim: one target, installed once a process."""
+
+    target = "minikeras"
+    suite = Path()
+    loading = False
+    hidden: set[str] = set()
+    absent: set[str] = set()
+    modules: dict[str, types.ModuleType] = {}
+    table: dict = {}
+    known: set[str] = set()
+    judged_name = BACKEND
+
+
+def lookup(path: str) -> Any:
+    """The target's `layers.Dense`.
+
+    Raises:
+        AttributeError: if it is not there.
+    """
+    thing: Any = importlib.import_module(Shim.target)
+    done = Shim.target
+    for part in filter(None, path.split(".")):
+        done += f".{part}"
+        try:
+            thing = getattr(thing, part)
+        except AttributeError:
+            if not isinstance(thing, types.ModuleType):
+                raise
+            try:
+                thing = importlib.import_module(done)
+            except ImportError:
+                raise AttributeError(done) from None
+    return thing
+
+
+def real(full: str) -> Any:
+    """What real Keras has under a private name: for the baseline."""
+    module, _, name = full.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def resolve(module: str, name: str) -> Any:
+    """What `module.name` of Keras is in the target.
+
+    Raises:
+        AttributeError: if it is private.
+    """
+    full = f"{module}.{name}"
+    full = Shim.table["aliases"].get(full, full)
+    inside = full.removeprefix("keras.src.")
+    if full in ("keras.src.backend.backend", "keras.src.backend.config.backend"):
+        return lambda: Shim.judged_name
+    if inside in VALUES:
+        return VALUES[inside]
+    if full.startswith("keras.src.utils.module_utils."):
+        return _Package(name)
+    if inside in COUNTERPARTS:
+        return real(full) if Shim.target == "keras" else lookup(COUNTERPARTS[inside])
+    public = Shim.table["names"].get(module, {}).get(name)
+    if public:
+        return lookup(public.removeprefix("keras."))
+    if full in Shim.known:
+        return module_of(full)
+    if full.startswith("keras.src.ops.") and name[:1].isupper():
+        return operation(full, name)
+    if full.startswith("keras.src.backend.") and not name.startswith("_"):
+        places = ("random",) if full.startswith("keras.src.backend.random.") else BACKEND_PLACES
+        for place in places:
+            try:
+                found = lookup(f"{place}.{name}")
+            except AttributeError:
+                continue
+            if not isinstance(found, types.ModuleType):
+                return found
+    if not full.startswith("keras.src"):
+        return lookup(full.removeprefix("keras."))
+    raise AttributeError(full)
+
+
+def operation(full: str, name: str) -> Any:
+    """The class of an operation."""
+    if Shim.target == "keras":
+        return real(full)
+    lookup("ops")
+    kind = lookup("engine.registry.operations").objects().get(name)
+    if kind is None or kind._keras_module != full.rpartition(".")[0]:
+        raise AttributeError(full)
+    return kind
+
+
+class ShimModule(types.ModuleType):
+    """A module of Keras that has the target's names."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__version__":
+            return Shim.table["keras"]
+        if name.startswith(("__", "_mock", "pytest")):
+            raise AttributeError(name)
+        try:
+            return resolve(self.__name__, name)
+        except AttributeError:
+            full = f"{self.__name__}.{name}"
+            if file_of(full):
+                return module_of(full)
+            Shim.absent.add(full)
+            if Shim.loading:
+                return absent(full)
+            raise AbsentError(f"{full} is private") from None
+
+
+def file_of(name: str) -> Path | None:
+    """The file of a module that is run as it is: a test, or what tests are made of."""
+    inside = name.removeprefix("keras.")
+    if name.endswith("_test") or inside.startswith("src.testing."):
+        path = Shim.suite.joinpath(*inside.split(".")).with_suffix(".py")
+        return path if path.exists() else None
+    return None
+
+
+def module_of(name: str) -> types.ModuleType:
+    """The module of that name as tests see it.
+
+    Raises:
+        ModuleNotFoundError: if Keras has none.
+    """
+    if name in Shim.modules:
+        return Shim.modules[name]
+    path = file_of(name)
+    if path:
+        module = load(name, path)
+    elif name == "keras.src.testing":
+        module = load(name, Shim.suite / "src/testing/__init__.py")
+    elif name in Shim.known or Shim.suite.joinpath(*name.split(".")[1:]).exists() or (
+        Shim.suite.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()
+    ):
+        module = ShimModule(name)
+        module.__path__ = []
+        Shim.modules[name] = module
+    else:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return module
+
+
+def load(name: str, path: Path) -> types.ModuleType:
+    """Run an installed file, its imports going through the shim."""
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
+    module.__path__ = []
+    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": shim_import}
+    Shim.modules[name] = module
+    sys.modules.setdefault(name, module)
+    was, Shim.loading = Shim.loading, True
+    try:
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    except BaseException:
+        del Shim.modules[name]
+        raise
+    finally:
+        Shim.loading = was
+    if name == "keras.src.testing.test_case":
+        module.__dict__["get_seed_generators"] = seed_generators
+    return module
+
+
+def seed_generators(layer: Any) -> list:
+    """The seed generators of a layer and its sublayers; Keras's tests ask private attributes."""
+    kind, base = lookup("random.SeedGenerator"), lookup("Layer")
+    seen: set[int] = set()
+    found: list = []
+    todo = [layer]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, kind):
+            found.append(value)
+        elif isinstance(value, base):
+            todo.extend(vars(value).values())
+        elif isinstance(value, dict):
+            todo.extend(value.values())
+        elif isinstance(value, (list, tuple, set)):
+            todo.extend(value)
+    return found
+
+
+def shim_import(
+    name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+) -> Any:
+    """`__import__` of the test files."""
+    top = name.partition(".")[0]
+    if level == 0 and top == "keras":
+        module = module_of(name)
+        return module if fromlist else module_of("keras")
+    if level == 0 and name == "conftest":
+        return conftest()
+    if level == 0 and top in Shim.hidden:
+        return _HiddenModule(name if fromlist else top)
+    return __import__(name, globals, locals, fromlist, level)
+
+
+def conftest() -> types.ModuleType:
+    """Keras's `conftest.py`, which is not installed."""
+    import pytest
+
+    module = types.ModuleType("conftest")
+    module.__dict__["skip_if_backend"] = lambda name, reason: pytest.mark.skipif(
+        Shim.judged_name == name, reason=reason
+    )
+    return module
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Lets `importlib.import_module("keras.src...")` and `mock.patch` find the shim."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.partition(".")[0] != "keras":
+            return None
+        try:
+            module_of(name)
+        except ModuleNotFoundError:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: Any) -> types.ModuleType:
+        return module_of(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass
+
+
+def install(target: str, suite: Path) -> None:
+    """Make test files see `target` as `keras`. Real Keras, if it is the target, stays itself."""
+    Shim.target, Shim.suite = target, suite
+    Shim.table = names.load()
+    Shim.known = {*Shim.table["modules"], *Shim.table["public"], *BACKEND_MODULES}
+    Shim.hidden = set(HIDDEN)
+    Shim.judged_name = "tensorflow" if target == "keras" else BACKEND
+    if target != "keras":
+        sys.meta_path.insert(0, _Finder())
+
+
+def judge(file: str) -> None:
+    """Let the tests of this file use the packages they compare with."""
+    Shim.hidden = set(HIDDEN) - set(JUDGES.get(file, ()))
+
+
+def load_test(file: str) -> types.ModuleType:
+    """Import `layers/core/dense_test.py` of the installed Keras."""
+    judge(file)
+    name = Shim.judged_name
+    if Shim.target != "keras":
+        Shim.judged_name = LOADED_AS.get(file, name)
+    try:
+        return module_of("keras.src." + file.removesuffix(".py").replace("/", "."))
+    finally:
+        Shim.judged_name = name
