@@ -114,6 +114,20 @@ def set_graph(model: Any, inputs: Any, outputs: Any) -> None:
     )
 
 
+def unpack_one(structure: Any) -> Any:
+    """What a list or tuple of one thing holds, as Keras returns it; anything else as it is."""
+    one = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if one else structure
+
+
+def pack_outputs(model: Any, results: list) -> Any:
+    """Flat results in the structure of the model's outputs."""
+    struct = unpack_one(model._outputs_struct)
+    if isinstance(struct, KerasTensor):
+        return results[0]
+    return tree.pack_sequence_as(struct, results)
+
+
 def _is_input(tensor: KerasTensor) -> bool:
     history = tensor._keras_history
     if history is None:
@@ -309,13 +323,13 @@ class Functional(GraphModel, Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs, in their structure."""
-        return tree.map_structure(lambda tensor: tensor.shape, self._inputs_struct)
+        """The shapes of the inputs, in their structure; of one input, its shape."""
+        return unpack_one(tree.map_structure(lambda tensor: tensor.shape, self._inputs_struct))
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs, in their structure."""
-        return tree.map_structure(lambda tensor: tensor.shape, self._outputs_struct)
+        """The shapes of the outputs, in their structure; of one output, its shape."""
+        return unpack_one(tree.map_structure(lambda tensor: tensor.shape, self._outputs_struct))
 
     @property
     def input_names(self) -> list[str]:
@@ -357,9 +371,7 @@ class Functional(GraphModel, Model):
         else:
             result = call_kernel(self, prepared, {})
             results = [result] if isinstance(result, Tensor) else list(result)
-        if isinstance(self._outputs_struct, KerasTensor):
-            return results[0]
-        return tree.pack_sequence_as(self._outputs_struct, results)
+        return pack_outputs(self, results)
 
     def _masks_inside(self) -> bool:
         return any(tensor._keras_mask is not None for tensor in self.graph.outputs)
@@ -376,7 +388,7 @@ class Functional(GraphModel, Model):
             results = tree.flatten(step.operation(*args, **kwargs))
             for slot, result in zip(step.outs, [one for one in results if one is not None]):
                 mapping[id(self.graph.tensors[slot])] = result
-        return tree.map_structure(lambda leaf: mapping[id(leaf)], self._outputs_struct)
+        return unpack_one(tree.map_structure(lambda leaf: mapping[id(leaf)], self._outputs_struct))
 
     def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """The symbolic outputs for symbolic inputs."""

@@ -57,10 +57,9 @@ class GraphProgram:
 
     def pack(self, outputs: list) -> Any:
         """The outputs in the model's structure."""
-        struct = self.functional._outputs_struct
-        if len(outputs) == 1 and not isinstance(struct, (list, tuple, dict)):
-            return outputs[0]
-        return tree.pack_sequence_as(struct, outputs)
+        from minikeras.models.functional import pack_outputs
+
+        return pack_outputs(self.functional, outputs)
 
 
 class CallProgram:
