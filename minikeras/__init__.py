@@ -65,8 +65,10 @@ _NAMES = {
     "Sequential": "models",
     "Variable": "engine.variable",
     "device": "backend",
+    "install_as_keras": "standin",
     "name_scope": "backend",
     "remat": "backend",
+    "uninstall_as_keras": "standin",
 }
 
 __all__ = ["__version__", "version", *_NAMES, *_SUBMODULES]
