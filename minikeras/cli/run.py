@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from types import ModuleType, TracebackType
 from typing import Any
+
+from minikeras.cli import CommandError
 
 
 def register(subparsers: Any) -> None:
@@ -11,7 +15,12 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run",
         help="run a Keras script or notebook unedited",
-        description="Runs a script or notebook in which `keras` and `tensorflow` mean minikeras.",
+        description=(
+            "Runs a script or notebook in which `keras` and `tensorflow` mean minikeras, whatever"
+            " is installed. The exit code is that of the script, or 1 after an error. Of a"
+            " notebook the code cells run in order, each prints the value of its last line;"
+            " `%%matplotlib` and its like are ignored, `!pip` is left out."
+        ),
     )
     parser.add_argument("script", help="a .py or .ipynb file")
     parser.add_argument(
@@ -22,4 +31,121 @@ def register(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it; returns its exit code."""
-    raise NotImplementedError
+    import os
+    import sys
+    import traceback
+
+    from minikeras.standin import install_as_keras
+
+    path = Path(arguments.script)
+    if not path.is_file():
+        raise CommandError(f"there is no file {path}. Pass a .py or .ipynb file.")
+    notebook = path.suffix == ".ipynb"
+    if notebook:
+        # Nobody is there to close the windows.
+        os.environ.setdefault("MPLBACKEND", "Agg")
+    cells = _cells(path) if notebook else None
+    try:
+        install_as_keras()
+    except RuntimeError as error:
+        raise CommandError(str(error)) from None
+    module = ModuleType("__main__")
+    module.__dict__.update(__file__=str(path), __builtins__=__builtins__)
+    before = sys.argv, sys.path[:], sys.modules.get("__main__")
+    sys.argv = [str(path), *arguments.arguments]
+    # `python -m` put the working directory first; `python script.py` puts the script's.
+    sys.path[0] = str(path.resolve().parent)
+    sys.modules["__main__"] = module
+    try:
+        if cells is None:
+            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        else:
+            _run_cells(cells, path, module)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        error.__traceback__ = _of_script(error.__traceback__)
+        if sys.excepthook is sys.__excepthook__:
+            # It would not find the lines of a notebook.
+            traceback.print_exception(type(error), error, error.__traceback__)
+        else:
+            sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            print(
+                "minikeras run: a script for Python 2? Convert it first, for instance with"
+                " https://pypi.org/project/modernize.",
+                file=sys.stderr,
+            )
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    finally:
+        sys.stdout.flush()
+        sys.argv, sys.path[:] = before[0], before[1]
+        # The script's own classes must be found by their module until the process ends.
+        if before[2] is not None and not _is_command(before[2]):
+            sys.modules["__main__"] = before[2]
+    return 0
+
+
+def _is_command(main: ModuleType) -> bool:
+    return getattr(main, "__file__", None) == str(Path(__file__).parent.parent / "__main__.py")
+
+
+def _of_script(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this module, which run the script."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace
+
+
+def _cells(path: Path) -> list:
+    from minikeras.cli.notebook import read_notebook
+
+    return read_notebook(path)
+
+
+def _run_cells(cells: list, path: Path, module: ModuleType) -> None:
+    import ast
+    import linecache
+    import sys
+
+    module.__dict__.update(display=_display, get_ipython=_Shell)
+    for cell in cells:
+        for line, note in cell.notes:
+            print(f"minikeras run: cell {cell.number}, line {line}: {note}", file=sys.stderr)
+        name = f"{path}[{cell.number}]"
+        lines = cell.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(cell.source), None, lines, name)
+        tree = ast.parse(cell.source, name)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, name, "exec"), module.__dict__)
+        if last is None:
+            continue
+        value = eval(compile(ast.Expression(last.value), name, "eval"), module.__dict__)
+        if value is not None:
+            module.__dict__["_"] = value
+            if not cell.quiet:
+                _display(value)
+
+
+def _display(*values: Any, **_: Any) -> None:
+    """Jupyter's `display`: prints."""
+    for value in values:
+        print(repr(value), flush=True)
+
+
+class _Shell:
+    """What `get_ipython()` is in a notebook that runs without IPython: magics do nothing."""
+
+    def run_line_magic(self, name: str, line: str, *_: Any) -> None:
+        """Does nothing."""
+
+    def magic(self, line: str) -> None:
+        """Does nothing."""
+
+    def system(self, command: str) -> None:
+        """Not available.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(f"Shell commands are not run. Do it by hand: {command}")
