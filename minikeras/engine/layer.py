@@ -439,7 +439,7 @@ class Layer(LayerWeights, Operation):
     def _regularize_activity(self, outputs: Any) -> None:
         for output in tree.flatten(outputs):
             if isinstance(output, Tensor):
-                size = output.shape[0] if output.shape else 1
+                size = output.shape[0] if output.shape and self._activity_mean else 1
                 self.add_loss(self.activity_regularizer(output) / size)
 
     # Masks
@@ -454,6 +454,9 @@ class Layer(LayerWeights, Operation):
         for position, argument in enumerate(args):
             mask = _masks_of(argument)
             if mask is None:
+    # Whether an activity regularizer is divided by the batch size; see `dialects.eras`.
+    _activity_mean = True
+
                 continue
             if position == 0:
                 masks = mask

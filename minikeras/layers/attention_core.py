@@ -40,6 +40,8 @@ class HeadsAttention(Layer):
     _value_dense: Any
     _output_dense: Any
     seed: Any
+    # Whether masks that come with tensors are left out; see `dialects.eras`.
+    _explicit_masks_only = False
     _sublayer_arguments = (
         "kernel_regularizer",
         "bias_regularizer",
@@ -104,6 +106,8 @@ class HeadsAttention(Layer):
     ) -> Any:
         """All masks as one boolean array that broadcasts to `(batch, target, source)`, or None."""
         parts = []
+        if self._explicit_masks_only:
+            query_mask = value_mask = key_mask = None
         if query_mask is not None:
             parts.append(boolean(query_mask)[..., :, None])
         for mask in (value_mask, key_mask):

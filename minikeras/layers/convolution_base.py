@@ -61,6 +61,8 @@ class ConvolutionLayer(Layer):
     rank = 2
     form: Form = CONVOLUTION
     output_padding: tuple[int, ...] | None = None
+    # Whether to pad as Theano did; see `dialects.eras`.
+    _pads_half = False
     # The kernels, by the prefix of their arguments.
     kernels: tuple[str, ...] = ("kernel",)
     bias: Variable | None
@@ -118,9 +120,13 @@ class ConvolutionLayer(Layer):
         )
 
     def _where(self, shape: tuple, kernel_shape: tuple) -> Where:
-        return self.form.where(
+        at = self.form.where(
             shape, kernel_shape, self.strides, self.padding, self.dilation_rate, self.output_padding
         )
+        if self._pads_half and self.padding == "same" and self.form is CONVOLUTION:
+            widths = zip(self.kernel_size, self.dilation_rate)
+            at = at._replace(before=tuple(((k - 1) * d + 1) // 2 for k, d in widths))
+        return at
 
     # Forward and backward
 

@@ -157,6 +157,9 @@ class BatchNormalization(_Affine):
     [[-1.0], [1.0]]
     """
 
+    # What older versions of Keras multiplied the tracked variance by; see `dialects.eras`.
+    _variance_factor: Any = None
+
     def __init__(
         self,
         axis: int = -1,
@@ -262,7 +265,8 @@ class BatchNormalization(_Affine):
                 beta = beta + d * gamma
                 gamma = gamma * r
             if not state.inferring:
-                self._move(mean, variance)
+                factor = self._variance_factor
+                self._move(mean, variance * factor(len(rows), x.ndim) if factor else variance)
         else:
             mean, variance = _as(self.moving_mean, dtype), _as(self.moving_variance, dtype)
         inverse = 1 / np.sqrt(variance + dtype.type(self.epsilon))

@@ -29,6 +29,8 @@ class _Window(Layer):
 
     rank = 2
     mode = "max"
+    # Whether to pad as Theano did; see `dialects.eras`.
+    _pads_half = False
 
     def _set_arguments(self, pool_size: Any, strides: Any, padding: str, data_format: Any) -> None:
         self.pool_size = standardize_tuple(pool_size, self.rank, "pool_size")
@@ -40,8 +42,11 @@ class _Window(Layer):
         self.built = True
 
     def forward(self, ctx: Any, x: Any) -> Any:
+        before = None
+        if self._pads_half and self.padding == "same":
+            before = tuple(k - 2 if k > 2 and k % 2 else k - 1 for k in self.pool_size)
         return pool_forward(
-            ctx, x, self.mode, self.pool_size, self.strides, self.padding, self.data_format
+            ctx, x, self.mode, self.pool_size, self.strides, self.padding, self.data_format, before
         )
 
     def backward(self, ctx: Any, dy: Any) -> Any:

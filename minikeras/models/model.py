@@ -57,6 +57,9 @@ class Model(Trainer, Layer):
     """
 
     _keras_module = "keras.models"
+    # How older versions of Keras took losses; see `dialects.eras`.
+    _mask_is_weight = False
+    _penalties_in_training_only = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and functional_arguments(args, kwargs):

@@ -30,11 +30,16 @@ def pool_forward(
     strides: tuple[int, ...],
     padding: str,
     data_format: str,
+    before: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """Pool the array `x` and keep in `ctx` what `pool_backward` reads."""
+    """Pool the array `x` and keep in `ctx` what `pool_backward` reads.
+
+    `before` is the padding in front, where it is not what `padding` says.
+    """
     window_output_shape(x.shape, None, pool_size, strides, padding, data_format, what="pool_size")
     x = to_last(x, data_format)
-    outputs, before = windows.geometry(x.shape[1:-1], pool_size, strides, padding)
+    outputs, usual = windows.geometry(x.shape[1:-1], pool_size, strides, padding)
+    before = before or usual
     ctx.pool = pool_size, strides, before, x.shape[1:-1], data_format
     if mode == "max":
         y = kernels.max_pool(x, pool_size, strides, before, outputs)

@@ -52,6 +52,8 @@ def _assets(model: Any) -> list[tuple[str, bytes]]:
 
 def read_model(path: Any, compile: bool = True) -> Any:
     """The model in a `.keras` archive."""
+    from minikeras.dialects import configs
+
     with guard.open_zip(path) as archive:
         members = archive.namelist()
         if _CONFIG not in members:
@@ -62,11 +64,12 @@ def read_model(path: Any, compile: bool = True) -> Any:
         config = guard.parse_json(guard.read_member(archive, _CONFIG, 2**28), _CONFIG)
         if not isinstance(config, dict):
             raise ValueError(f"{_CONFIG} must hold a JSON object. Received: {type(config)}")
-        generation = _generation(archive, config)
+        version = _version(archive)
+        generation = configs.generation_of(version, config)
         compile_config = config.get("compile_config")
         if not compile or generation < 3:
             config["compile_config"] = None
-        model = model_from_config(config, generation)
+        model = model_from_config(config, generation, version)
         if compile and generation < 3 and isinstance(compile_config, dict):
             compile_model(
                 model,
@@ -88,14 +91,12 @@ def read_model(path: Any, compile: bool = True) -> Any:
     return model
 
 
-def _generation(archive: zipfile.ZipFile, config: dict) -> int:
-    from minikeras.dialects import configs
-
-    version = None
-    if _METADATA in archive.namelist():
-        metadata = guard.parse_json(guard.read_member(archive, _METADATA, 2**20), _METADATA)
-        version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    return configs.generation_of(version, config)
+def _version(archive: zipfile.ZipFile) -> Any:
+    """The version of Keras that wrote an archive, or None."""
+    if _METADATA not in archive.namelist():
+        return None
+    metadata = guard.parse_json(guard.read_member(archive, _METADATA, 2**20), _METADATA)
+    return metadata.get("keras_version") if isinstance(metadata, dict) else None
 
 
 def _read_assets(archive: zipfile.ZipFile, model: Any) -> None:

@@ -141,7 +141,7 @@ def read_model(file: Any, compile: bool = True) -> Any:
     config = guard.parse_json(text, "model configuration")
     version = guard.text_attribute(file, "keras_version")
     generation = configs.generation_of(version, config)
-    model = model_from_config(config, generation)
+    model = model_from_config(config, generation, version)
     group = guard.group_at(file, "model_weights")
     pieces: list = []
     origin = Origin()
@@ -168,19 +168,21 @@ def read_model(file: Any, compile: bool = True) -> Any:
     return model
 
 
-def model_from_config(config: Any, generation: int | None = None) -> Any:
+def model_from_config(config: Any, generation: int | None = None, version: Any = None) -> Any:
     """The model that a config of any generation describes.
 
     Args:
         config: dict with `class_name` and `config`.
         generation: 1, 2 or 3: which Keras wrote it. None: it is found out.
+        version: The version of Keras that wrote it, where the config does not say so.
     """
-    from minikeras.dialects import configs
+    from minikeras.dialects import configs, eras
 
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(f"A model config must be a dict with a `class_name`. Received: {config!r}")
+    version, backend = config.get("keras_version", version), config.get("backend")
     if generation is None:
-        generation = configs.generation_of(config.get("keras_version"), config)
+        generation = configs.generation_of(version, config)
     config = configs.translate_model(dict(config), generation)
     name = config["class_name"]
     if name in ("Model", "Functional") and "module" not in config:
@@ -192,6 +194,8 @@ def model_from_config(config: Any, generation: int | None = None) -> Any:
 
     if not isinstance(model, Model):
         raise ValueError(f"The config describes no model but a {type(model).__name__}.")
+    if generation < 3:
+        eras.settle(model, version, backend)
     return model
 
 
@@ -199,7 +203,7 @@ def compile_model(
     model: Any, training: dict, generation: int = 3, version: Any = None, backend: Any = None
 ) -> None:
     """Compile with the training configuration of an `.h5`."""
-    from minikeras.dialects import configs
+    from minikeras.dialects import configs, objectives
 
     optimizer = training.get("optimizer_config")
     loss, metrics = training.get("loss"), training.get("metrics")
@@ -207,9 +211,9 @@ def compile_model(
     if generation < 3:
         optimizer = configs.translate_optimizer(optimizer, version, backend)
         loss, metrics, weighted = (
-            configs.translate_loss(loss),
-            configs.translate_metrics(metrics),
-            configs.translate_metrics(weighted),
+            objectives.today(configs.translate_loss(loss), version),
+            objectives.today(configs.translate_metrics(metrics), version),
+            objectives.today(configs.translate_metrics(weighted), version),
         )
     with warnings.catch_warnings():
         # `decay` of Keras 2 in a file is no spelling that its reader could change.
@@ -297,6 +301,11 @@ def read_weights(
                 values.append((variable, guard.read_array(dataset, variable.shape)))
     for variable, value in values:
         variable.assign(value)
+    if origin.theano:
+        from minikeras.dialects import eras
+
+        # The names of weights are all that says so in a file of Keras 1.
+        eras.settle_padding(model)
     return pieces, origin
 
 

@@ -212,6 +212,8 @@ class Stepper:
                 raise ValueError(
                     f"The model was compiled with the loss {term.loss.name!r}, but there are no"
                     " targets. Pass `y`, or batches of (inputs, targets)."
+            if mask is not None and self.model._mask_is_weight:
+                weight, mask = mask_as_weight(mask, weight, output.dtype), None
                 )
             fused = self.fused.get(index)
             logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
@@ -297,6 +299,8 @@ class Stepper:
     def track(self, loss: float, outputs: list, targets: list, weights: list, masks: Any) -> None:
         """Update the loss tracker and the metrics."""
         count = len(outputs[0]) if outputs and outputs[0].ndim else 1
+        if sink is None and self.model._penalties_in_training_only:
+            return total
         tracker = self.tracker
         if tracker is not None:
             total = tracker.total.array
@@ -342,6 +346,15 @@ def penalty(variable: Any, gradient: bool) -> tuple[float, Any]:
     fast = getattr(regularizer, "value_and_gradient", None)
     if fast is not None:
         return fast(variable.array)
+def mask_as_weight(mask: Any, weight: Any, dtype: Any) -> np.ndarray:
+    """A mask as sample weights, as Keras 2.3 and tf.keras up to 2.10 took it."""
+    mask = np.asarray(mask).astype(dtype)
+    if weight is None:
+        return mask
+    weight = np.asarray(weight, dtype)
+    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
+
+
     run = Run(True, True, Gradients())
     with Recording(run) as recording:
         value = regularizer(variable.value)

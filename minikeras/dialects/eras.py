@@ -1,0 +1,107 @@
+"""What older versions of Keras computed otherwise, set on the models that they wrote.
+
+The architecture of such a model is today's; these few rules have no place in a config, so they are
+private attributes of the layers and of the model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+
+class Writer(NamedTuple):
+    """The Keras that wrote a file.
+
+    Attributes:
+        numbers: Its version, as numbers; empty if not known.
+        standalone: Whether it was no part of TensorFlow.
+        theano: Whether it ran on Theano.
+    """
+
+    numbers: tuple[int, ...] = ()
+    standalone: bool = False
+    theano: bool = False
+
+
+def writer_of(version: Any, backend: Any = None) -> Writer:
+    """What is known of the Keras that wrote a file.
+
+    Args:
+        version: The text of its version, or None.
+        backend: The name of its backend, or None.
+    """
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)(.*)", version) if isinstance(version, str) else None
+    if match is None:
+        return Writer(theano=backend == "theano")
+    numbers = tuple(int(one) for one in match.groups()[:3])
+    standalone = numbers <= (2, 3, 1) and not match.group(4).startswith("-tf")
+    if match.group(4).startswith("-tf"):
+        # TensorFlow 1.13 to 2.2 said so of the Keras inside of it.
+        numbers = (2, 0, 0)
+    return Writer(numbers, standalone, standalone and backend == "theano")
+
+
+def settle(model: Any, version: Any, backend: Any = None) -> None:
+    """Make a model compute as the version of Keras that wrote it.
+
+    Args:
+        model: The model, as loaded.
+        version: The text of the version, or None.
+        backend: The name of its backend, or None.
+    """
+    writer = writer_of(version, backend)
+    if not writer.numbers or writer.numbers[0] >= 3:
+        return
+    numbers, standalone = writer.numbers, writer.standalone
+    # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
+    model._mask_is_weight = (2, 3) <= numbers if standalone else numbers < (2, 11)
+    model._penalties_in_training_only = standalone and numbers < (1, 2)
+    for layer in _all_layers(model):
+        kind = type(layer).__name__
+        if kind == "BatchNormalization":
+            if standalone and numbers >= (2, 1):
+                layer._variance_factor = _sample_variance(layer.epsilon)
+            elif not standalone:
+                layer._variance_factor = _sample_variance_of_images(layer, numbers)
+        elif kind == "MultiHeadAttention" and not standalone and numbers < (2, 10):
+            layer._explicit_masks_only, layer.supports_masking = True, False
+        if standalone:
+            layer._activity_mean = False
+    if writer.theano:
+        settle_padding(model)
+
+
+def settle_padding(model: Any) -> None:
+    """Let convolutions and pooling with `padding="same"` pad as Theano did.
+
+    Half of a window comes before, whatever the strides, and the rest is cut off.
+
+    Args:
+        model: The model, as loaded.
+    """
+    for layer in _all_layers(model):
+        if hasattr(layer, "padding") and hasattr(layer, "strides"):
+            layer._pads_half = True
+
+
+def _all_layers(model: Any) -> list:
+    return list(model._flatten_layers(include_self=False))
+
+
+def _sample_variance(epsilon: float) -> Any:
+    """Keras 2.1 to 2.3 tracked the variance of the population that a batch is a sample of."""
+    return lambda count, rank: count / (count - (1.0 + epsilon))
+
+
+def _sample_variance_of_images(layer: Any, numbers: tuple) -> Any:
+    """TensorFlow did so where it had one kernel for all: for images, later for volumes."""
+    ranks = (4, 5) if numbers >= (2, 5) else (4,)
+
+    def factor(count: int, rank: int) -> float:
+        fused = rank in ranks and layer.axis in (1, rank - 1, -1)
+        if layer.renorm or layer.compute_dtype == "float64" or not fused:
+            return 1.0
+        return count / max(count - 1.0, 1.0)
+
+    return factor

@@ -1,0 +1,115 @@
+"""Losses and metrics that older versions of Keras computed otherwise, for the files that name them.
+
+`today(names, version)` says which of them a file of that version means.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minikeras import ops
+from minikeras.engine import registry
+
+
+def _both(name: str) -> Any:
+    def register(function: Any) -> Any:
+        registry.losses.register(name)(function)
+        registry.metrics.register(name)(function)
+        return function
+
+    return register
+
+
+def _unit(x: Any) -> Any:
+    return ops.normalize(x, axis=-1, epsilon=1e-12)
+
+
+@_both("keras1_cosine_proximity")
+def cosine_proximity(y_true: Any, y_pred: Any) -> Any:
+    """Minus the cosine, divided by the length of the vectors (Keras 1 and 2.0)."""
+    return -ops.mean(_unit(y_true) * _unit(y_pred), axis=-1)
+
+
+@_both("keras2_hinge")
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - y_true * y_pred, 0))`, also where targets are 0 (Keras 1 and 2)."""
+    return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
+
+
+@_both("keras2_squared_hinge")
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - y_true * y_pred, 0) ** 2)`, also where targets are 0 (Keras 1 and 2)."""
+    return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+
+
+def _count(x: Any) -> Any:
+    return ops.sum(ops.round(ops.clip(x, 0.0, 1.0)))
+
+
+@registry.metrics.register("keras1_precision")
+def precision(y_true: Any, y_pred: Any) -> Any:
+    """True positives among the predicted ones of a batch (Keras 1)."""
+    return _count(y_true * y_pred) / (_count(y_pred) + 1e-7)
+
+
+@registry.metrics.register("keras1_recall")
+def recall(y_true: Any, y_pred: Any) -> Any:
+    """True positives among the positives of a batch (Keras 1)."""
+    return _count(y_true * y_pred) / (_count(y_true) + 1e-7)
+
+
+@registry.metrics.register("keras1_fmeasure")
+def fmeasure(y_true: Any, y_pred: Any) -> Any:
+    """Harmonic mean of precision and recall of a batch (Keras 1)."""
+    p, r = precision(y_true, y_pred), recall(y_true, y_pred)
+    return 2.0 * p * r / (p + r + 1e-7)
+
+
+@registry.metrics.register("keras1_matthews_correlation")
+def matthews_correlation(y_true: Any, y_pred: Any) -> Any:
+    """Matthews's correlation coefficient of a batch (Keras 1)."""
+    guess, truth = (ops.round(ops.clip(one, 0.0, 1.0)) for one in (y_pred, y_true))
+    tp, tn = ops.sum(truth * guess), ops.sum((1.0 - truth) * (1.0 - guess))
+    fp, fn = ops.sum((1.0 - truth) * guess), ops.sum(truth * (1.0 - guess))
+    below = ops.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return (tp * tn - fp * fn) / (below + 1e-7)
+
+
+_HINGES = {"hinge": "keras2_hinge", "squared_hinge": "keras2_squared_hinge"}
+_COSINES = dict.fromkeys(("cosine_proximity", "cosine"), "keras1_cosine_proximity")
+_KERAS_1 = {
+    "precision": "keras1_precision",
+    "recall": "keras1_recall",
+    **dict.fromkeys(("fmeasure", "fscore", "f1score", "fbeta_score"), "keras1_fmeasure"),
+    "matthews_correlation": "keras1_matthews_correlation",
+}
+
+
+def today(names: Any, version: Any) -> Any:
+    """Names of losses or metrics in a file, with those of this module where it means them.
+
+    Args:
+        names: A name, or lists and dicts of names.
+        version: The version of Keras that wrote the file, or None.
+    """
+    from minikeras.dialects.eras import writer_of
+
+    writer = writer_of(version)
+    if not writer.standalone:
+        return names
+    table = dict(_HINGES)
+    if writer.numbers < (2, 0, 9):
+        table.update(_COSINES)
+    if writer.numbers < (2,):
+        table.update(_KERAS_1)
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, str):
+            return table.get(value, value)
+        if isinstance(value, list):
+            return [rename(one) for one in value]
+        if isinstance(value, dict) and "class_name" not in value:
+            return {key: rename(one) for key, one in value.items()}
+        return value
+
+    return rename(names)
