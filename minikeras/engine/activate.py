@@ -15,6 +15,7 @@ from typing import Any
 
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
+from minikeras.kernels.bound import bound_activation
 
 
 def is_linear(activation: Any) -> bool:
@@ -52,6 +53,14 @@ def activate_backward(ctx: Any, dy: Any) -> Any:
         return recording.reverse([(y, dy)])[z]
     kernel, kept = how
     return kernel.backward(kept, dy)
+
+
+def bind_activation(activation: Any, shape: tuple, dtype: Any, logits: bool) -> Any:
+    """What `bound_activation` makes of an activation, or None; with `logits`, of none."""
+    if logits or is_linear(activation):
+        return bound_activation(None, shape, dtype)
+    kernel = getattr(activation, "kernel", None)
+    return None if kernel is None else bound_activation(kernel, shape, dtype)
 
 
 def _recorded(ctx: Any, function: Any, z: Any) -> Any:

@@ -340,7 +340,20 @@ class Graph:
             )
         self.joined = join_steps(self.steps, keep)
         self.all_simple = all(step.simple for step in self.steps)
+        self.chain = self._is_chain()
         self._plans: dict[tuple, Plan] = {}
+
+    def _is_chain(self) -> bool:
+        """Whether each step alone reads what the one before it made, and none occurs twice."""
+        if len(self.inputs) != 1 or len(self.outputs) != 1 or not self.joined:
+            return False
+        slot = self.input_slots[0]
+        for step in self.joined:
+            if not step.simple or step.leaves != [slot] or len(step.outs) != 1:
+                return False
+            (slot,) = step.outs
+        operations = {id(step.operation) for step in self.steps}
+        return slot == self.output_slots[0] and len(operations) == len(self.steps)
 
     def plan(self, wanted: Sequence[bool] | None = None) -> Plan:
         """The plan for gradients to the inputs flagged in `wanted` and to trainable variables."""

@@ -193,6 +193,18 @@ class Operation:
         """Whether a backward is needed for the sake of the operation's own variables."""
         return False
 
+    def bind(self, shape: tuple, dtype: Any, needs_input: bool, target: Any, logits: bool) -> Any:
+        """This operation bound to inputs of one shape (see `kernels.bound`), or None.
+
+        Args:
+            shape: Shape of its one input, with the rows of a batch.
+            dtype: Dtype of the input.
+            needs_input: Whether the gradient to the input is wanted.
+            target: Function from the `id` of a variable to the array for its gradient, or None.
+            logits: Whether to stop before the activation: the loss goes on from there.
+        """
+        return None
+
     def joined_with(self, following: Any) -> Any:
         """One operation that does this one and then `following` faster, or None.
 

@@ -17,7 +17,7 @@ _LONG = 64
 
 
 @lru_cache(maxsize=64)
-def _ones(size: int, dtype: np.dtype) -> Array:
+def ones_of(size: int, dtype: np.dtype) -> Array:
     ones = np.ones(size, dtype)
     ones.setflags(write=False)
     return ones
@@ -29,15 +29,17 @@ def row_sum(x: Array) -> Array:
         return np.add.reduce(x, axis=-1)
     size = x.shape[-1]
     if x.ndim == 2:
-        return x @ _ones(size, x.dtype)
-    return (x.reshape(-1, size) @ _ones(size, x.dtype)).reshape(x.shape[:-1]) if size else x.sum(-1)
+        return x @ ones_of(size, x.dtype)
+    if not size:
+        return x.sum(-1)
+    return (x.reshape(-1, size) @ ones_of(size, x.dtype)).reshape(x.shape[:-1])
 
 
 def column_sum(x: Array, out: Array | None = None) -> Array:
     """`x.sum(axis=0)` of a matrix."""
     if x.dtype.char not in "fd" or not len(x):
         return np.add.reduce(x, axis=0, out=out)
-    return np.dot(_ones(len(x), x.dtype), x, out=out)
+    return np.dot(ones_of(len(x), x.dtype), x, out=out)
 
 
 def row_max(x: Array) -> Array:

@@ -8,12 +8,13 @@ import numpy as np
 
 from minikeras import ops
 from minikeras.engine import dtypes, registry, serialization, tree
-from minikeras.engine.activate import activate, activate_backward, is_linear
+from minikeras.engine.activate import activate, activate_backward, bind_activation, is_linear
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.node import Node
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain, standardize_shape
+from minikeras.kernels.bound import Bound, bound_dense
 from minikeras.kernels.rows import column_sum
 from minikeras.layers.low_rank import LowRankAdaptation
 
@@ -205,8 +206,6 @@ class Dense(LowRankAdaptation, Layer):
 
     ends_in_activation = True
 
-    ends_in_activation = True
-
     def __init__(
         self,
         units: int,
@@ -323,6 +322,29 @@ class Dense(LowRankAdaptation, Layer):
         dx = np.dot(rows, (self._merged() if self.lora_enabled else kernel.array).T)
         return dx if dz.ndim == 2 else dx.reshape(x.shape)
 
+    def bind(self, shape: tuple, dtype: Any, needs_input: bool, target: Any, logits: bool) -> Any:
+        kernel, bias = self._kernel, self.bias
+        if type(self).forward is not Dense.forward or self.lora_enabled:
+            return None
+        if len(shape) != 2 or kernel.array.dtype != dtype:
+            return None
+        act = bind_activation(self.activation, (shape[0], self.units), dtype, logits)
+        variables = (kernel,) if bias is None else (kernel, bias)
+        into = [target(id(one)) if one.trainable else None for one in variables]
+        if act is None or any(
+            one.trainable and array is None for one, array in zip(variables, into)
+        ):
+            return None
+        forward, backward = bound_dense(
+            shape,
+            kernel.array,
+            None if bias is None else bias.array,
+            act,
+            (into[0], None if bias is None else into[1]),
+            needs_input,
+        )
+        return Bound(forward, backward, variables)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape with the last axis replaced by `units`."""
         return (*input_shape[:-1], self.units)
@@ -385,6 +407,16 @@ class Activation(Layer):
         if not is_linear(self.activation) and not ctx.exact:
             return None
         return activate_backward(ctx, dy)
+
+    def bind(self, shape: tuple, dtype: Any, needs_input: bool, target: Any, logits: bool) -> Any:
+        act = bind_activation(self.activation, shape, dtype, logits)
+        if act is None or dtype.kind != "f" or type(self).forward is not Activation.forward:
+            return None
+        if logits or is_linear(self.activation):
+            return Bound(lambda x: x, lambda dy: dy)
+        activate, slope = act
+        y = np.empty(shape, dtype)
+        return Bound(lambda x: activate(x, y), lambda dy: slope(y, dy))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the input."""

@@ -12,6 +12,7 @@ from minikeras.engine.context import Gradients, Run
 from minikeras.engine.memory import keep_freed_memory
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
+from minikeras.training.bound import bind_step
 
 
 class GraphProgram:
@@ -152,6 +153,9 @@ class Stepper:
         self.tracker = model._loss_tracker
         self.fused: dict[int, Any] = {}
         self.ready = False
+        self.bound: Any = None
+        self.bindable = True
+        self.shapes: Any = None
 
     def prepare(self, y: Any, packed: Any) -> None:
         """Resolve losses and metrics, for the targets and outputs of the first batch."""
@@ -208,12 +212,12 @@ class Stepper:
             index = term.output
             mask = masks[index] if masks else None
             target, output, weight = targets[index], outputs[index], weights[index]
+            if mask is not None and self.model._mask_is_weight:
+                weight, mask = mask_as_weight(mask, weight, output.dtype), None
             if target is None:
                 raise ValueError(
                     f"The model was compiled with the loss {term.loss.name!r}, but there are no"
                     " targets. Pass `y`, or batches of (inputs, targets)."
-            if mask is not None and self.model._mask_is_weight:
-                weight, mask = mask_as_weight(mask, weight, output.dtype), None
                 )
             fused = self.fused.get(index)
             logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
@@ -243,6 +247,13 @@ class Stepper:
 
     def train(self, x: Any, y: Any, sample_weight: Any) -> None:
         """One training step."""
+        bound = self.bound
+        if bound is not None and sample_weight is None and bound.fits(x, y):
+            if bound.holds():
+                self.shapes = None
+                bound(x, y)
+                return
+            self.bound = self.shapes = None
         optimizer = self.model.optimizer
         sink = optimizer.sink
         sink.begin()
@@ -261,6 +272,17 @@ class Stepper:
         loss += self.extra(run, sink, scale)
         self.finish_update(optimizer, sink)
         self.track(loss, outputs, targets, weights, masks)
+        if self.bindable and sample_weight is None and scale == 1.0 and not run.losses:
+            self.bind_if_again(x, y)
+
+    def bind_if_again(self, x: Any, y: Any) -> None:
+        """Bind the step when two batches of one shape have come."""
+        shapes = (getattr(x, "shape", None), getattr(y, "shape", None))
+        if shapes != self.shapes:
+            self.shapes = shapes
+            return
+        self.bound = bind_step(self, x, y)
+        self.bindable = self.bound is not None
 
     def finish_update(self, optimizer: Any, sink: Any) -> None:
         """Apply what the sink collected."""
@@ -277,6 +299,8 @@ class Stepper:
     def extra(self, run: Run, sink: Any, scale: float = 1.0) -> float:
         """Losses added on the way, and weight penalties; their gradients go to `sink`."""
         total = 0.0
+        if sink is None and self.model._penalties_in_training_only:
+            return total
         for term in run.losses:
             total += float(np.sum(term.array if isinstance(term, Tensor) else term))
         regularized = self.model._regularized_variables()
@@ -299,8 +323,6 @@ class Stepper:
     def track(self, loss: float, outputs: list, targets: list, weights: list, masks: Any) -> None:
         """Update the loss tracker and the metrics."""
         count = len(outputs[0]) if outputs and outputs[0].ndim else 1
-        if sink is None and self.model._penalties_in_training_only:
-            return total
         tracker = self.tracker
         if tracker is not None:
             total = tracker.total.array
@@ -322,6 +344,15 @@ class Stepper:
         loss, _, targets, weights = self.loss(run, y, outputs, sample_weight, masks, False)
         loss += self.extra(run, None)
         self.track(loss, outputs, targets, weights, masks)
+
+
+def mask_as_weight(mask: Any, weight: Any, dtype: Any) -> np.ndarray:
+    """A mask as sample weights, as Keras 2.3 and tf.keras up to 2.10 took it."""
+    mask = np.asarray(mask).astype(dtype)
+    if weight is None:
+        return mask
+    weight = np.asarray(weight, dtype)
+    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
 
 
 def optimizer_scale(optimizer: Any) -> float:
@@ -346,15 +377,6 @@ def penalty(variable: Any, gradient: bool) -> tuple[float, Any]:
     fast = getattr(regularizer, "value_and_gradient", None)
     if fast is not None:
         return fast(variable.array)
-def mask_as_weight(mask: Any, weight: Any, dtype: Any) -> np.ndarray:
-    """A mask as sample weights, as Keras 2.3 and tf.keras up to 2.10 took it."""
-    mask = np.asarray(mask).astype(dtype)
-    if weight is None:
-        return mask
-    weight = np.asarray(weight, dtype)
-    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
-
-
     run = Run(True, True, Gradients())
     with Recording(run) as recording:
         value = regularizer(variable.value)
