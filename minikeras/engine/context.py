@@ -123,7 +123,13 @@ class _State(threading.local):
     recording: Any = None
     # Set while shapes are inferred: nothing may change state then.
     inferring: bool = False
+    # The name of the dtype that floating variables are read in; see `variable.AutocastScope`.
+    autocast: str | None = None
+    # Of all threads: how layers run that nobody told (`K.set_learning_phase` of Keras 1 and 2).
+    learning_phase: bool | None = None
 
 
 state = _State()
 INFERENCE = Run(training=False)
+# For `activate` where nothing is recorded: shared by all threads, so nothing may be set on it.
+INFERENCE_CONTEXT = Context(INFERENCE)

@@ -341,6 +341,7 @@ class Graph:
         self.joined = join_steps(self.steps, keep)
         self.all_simple = all(step.simple for step in self.steps)
         self.chain = self._is_chain()
+        self._inference: list = []
         self._plans: dict[tuple, Plan] = {}
 
     def _is_chain(self) -> bool:
@@ -436,6 +437,16 @@ class Graph:
                 values[slot] = None
         return [values[slot] for slot in self.output_slots], calls, mask_of
 
+    def infer(self, run: Run, array: np.ndarray) -> np.ndarray:
+        """What `forward` gives for a chain of steps, outside training, with nothing recorded."""
+        for function in self._inference or self._bind_inference():
+            array = function(run, array)
+        return array
+
+    def _bind_inference(self) -> list:
+        self._inference = [_inference_of(step) for step in self.joined]
+        return self._inference
+
     def _general(
         self, step: Step, context: Context, values: list, mask_of: dict, records: bool
     ) -> Any:
@@ -507,6 +518,18 @@ class Graph:
                 gradients[slot] = dout if before is None else before + dout
         walk_back(calls, gradients)
         return [gradients[slot] for slot in self.input_slots]
+
+
+def _inference_of(step: Step) -> Any:
+    """A function `(run, array) -> array` of one step of a chain."""
+    operation, options = step.operation, step.options
+    infer = operation.infer
+    if infer is not None and not options:
+        return infer
+    forward = operation.forward
+    if options:
+        return lambda run, array: forward(Context(run), array, **options)
+    return lambda run, array: forward(Context(run), array)
 
 
 class _Plain:

@@ -31,17 +31,21 @@ def as_input(x: Any, float_dtype: np.dtype | None = None) -> Any:
     Structures, strings, numbers and None pass through.
     """
     if isinstance(x, Tensor):
-        if float_dtype is not None and x.array.dtype != float_dtype and x.array.dtype.kind == "f":
-            return cast_tensor(x, float_dtype)
+        dtype = x.array.dtype
+        if float_dtype is not None and dtype is not float_dtype and dtype.kind == "f":
+            if dtype != float_dtype or dtype.metadata != float_dtype.metadata:
+                return cast_tensor(x, float_dtype)
         return x
     if isinstance(x, KerasTensor):
         return x
     if isinstance(x, np.ndarray) or hasattr(x, "__array__"):
         array = x.array if isinstance(x, Variable) else np.asarray(x)
-        if isinstance(x, Variable) and state.recording is not None:
+        if isinstance(x, Variable) and (state.recording is not None or state.autocast is not None):
             return as_input(x.value, float_dtype)
-        if float_dtype is not None and array.dtype != float_dtype and array.dtype.kind == "f":
-            array = array.astype(float_dtype)
+        if array.dtype.kind == "V":
+            array = standard_array(array)
+        if float_dtype is not None and array.dtype is not float_dtype and array.dtype.kind == "f":
+            array = _as_dtype(array, float_dtype)
         return Tensor(array)
     return x
 
@@ -57,16 +61,22 @@ def call_kernel(operation: Any, leaves: list, options: dict, nested: Any = None)
     recording = state.recording
     arrays: list = []
     slots: list = []
-    tracked = False
+    tracked = narrow = False
     for leaf in leaves:
         slot = None
+        if state.autocast is not None and isinstance(leaf, Variable):
+            leaf = leaf.value
         if type(leaf) is Tensor:
             arrays.append(leaf.array)
+            if leaf.array.dtype.metadata is not None:
+                narrow = True
             if recording is not None and leaf.recording is recording:
                 slot = leaf.slot
                 tracked = True
         elif isinstance(leaf, Variable):
             arrays.append(leaf.array)
+            if leaf._dtype in dtypes.NARROW:
+                narrow = True
             if recording is not None and leaf.trainable:
                 slot = recording.slot_of_variable(leaf)
                 tracked = True
@@ -76,10 +86,13 @@ def call_kernel(operation: Any, leaves: list, options: dict, nested: Any = None)
     run = state.run or INFERENCE
     if recording is None:
         context = Context(run)
-        return wrap(operation.forward(context, *arrays, **options))
+        result = operation.forward(context, *arrays, **options)
+        return wrap(_named(operation, leaves, options, result) if narrow else result)
     record = tracked or operation.has_trainable_variables()
     context = Context(run, record, [slot is not None for slot in slots] if record else ())
     result = operation.forward(context, *arrays, **options)
+    if narrow:
+        result = _named(operation, leaves, options, result)
     if not record:
         return wrap(result)
     if isinstance(result, (tuple, list)):
@@ -94,6 +107,44 @@ def call_kernel(operation: Any, leaves: list, options: dict, nested: Any = None)
     output = recording.track(result)
     recording.add(operation.backward, context, slots, (output.slot,))
     return output
+
+
+def _named(operation: Any, leaves: list, options: dict, result: Any) -> Any:
+    """Results in float32, under the name that results of these operands have.
+
+    That matters where NumPy does not have the type: bfloat16.
+    """
+    name = getattr(operation, "compute_dtype", None) or options.get("dtype")
+    name = name or getattr(operation, "dtype", None)
+    if name is None:
+        kinds = [
+            leaf._dtype if isinstance(leaf, Variable) else getattr(leaf, "dtype", type(leaf))
+            for leaf in leaves
+            if leaf is not None
+        ]
+        narrow = {kind for kind in kinds if kind in dtypes.FLOAT8}
+        name = narrow.pop() if len(narrow) == 1 else dtypes.result_type(*kinds)
+    name = dtypes.standardize_dtype(name)
+    name = name if name in dtypes.NARROW else None
+
+    def named(array: Any) -> Any:
+        is_float32 = isinstance(array, np.ndarray) and array.dtype == np.float32
+        return dtypes.labelled(array, name) if is_float32 else array
+
+    if isinstance(result, (tuple, list)):
+        return type(result)(named(array) for array in result)
+    return named(np.asarray(result) if isinstance(result, np.generic) else result)
+
+
+def standard_array(array: np.ndarray) -> np.ndarray:
+    """An array of a type from outside of NumPy (`ml_dtypes`) in float32, under its name."""
+    dtype = dtypes.to_numpy_dtype(array.dtype)
+    return array.astype("float32").view(dtype) if dtypes.label(dtype) else array.astype(dtype)
+
+
+def _as_dtype(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    array = array.astype(dtype, copy=False)
+    return dtypes.labelled(array, dtypes.label(dtype)) if dtype == np.float32 else array
 
 
 def wrap(result: Any) -> Any:
@@ -111,6 +162,8 @@ class Operation:
     """
 
     composite = True
+    # A method `infer(run, array)` that gives what `forward` gives in inference, without a context.
+    infer: Any = None
     _init_args: tuple = ((), {})
     _inbound_nodes: list
     _outbound_nodes: list
@@ -131,6 +184,8 @@ class Operation:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "infer" not in cls.__dict__ and {"call", "forward"} & cls.__dict__.keys():
+            cls.infer = None
         for base in cls.__mro__:
             if "call" in base.__dict__ and not getattr(
                 base.__dict__["call"], "_calls_kernel", False
@@ -399,7 +454,7 @@ class Cast(Operation):
 
     def forward(self, ctx: Context, x: Any, dtype: Any = None) -> Any:
         ctx.source = x.dtype  # type: ignore[attr-defined]
-        return x.astype(dtype, copy=False)
+        return _as_dtype(x, np.dtype(dtype))
 
     def backward(self, ctx: Context, dy: Any) -> Any:
         if ctx.source.kind not in "fc":  # type: ignore[attr-defined]
@@ -454,7 +509,7 @@ def _evaluate(function: Any, args: tuple, kwargs: dict, fill: tuple, operation: 
             (fill[0] if axis == 0 else fill[1]) if size is None else size
             for axis, size in enumerate(leaf.shape)
         )
-        dtype = dtypes.numpy_dtype(leaf.dtype)
+        dtype = dtypes.to_numpy_dtype(leaf.dtype)
         if dtype.kind == "O":
             array = np.full(shape, "", dtype=object)
         else:

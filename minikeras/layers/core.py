@@ -9,6 +9,7 @@ import numpy as np
 from minikeras import ops
 from minikeras.engine import dtypes, registry, serialization, tree
 from minikeras.engine.activate import activate, activate_backward, bind_activation, is_linear
+from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.node import Node
@@ -51,11 +52,15 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         if "input_shape" in kwargs:
+            warnings.warn(
+                "Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2
+            )
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
-        if sparse or ragged:
-            raise ValueError("Sparse and ragged inputs are not supported. Use dense arrays.")
+        for kind, asked in (("sparse", sparse), ("ragged", ragged)):
+            if asked and input_tensor is None:
+                raise ValueError(f"`{kind}=True` is not supported. Use dense arrays.")
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
@@ -63,7 +68,9 @@ class InputLayer(Layer):
                     "Argument `input_tensor` must be a KerasTensor. Received:"
                     f" {input_tensor!r} of type {type(input_tensor)}"
                 )
-            self._check_input_tensor(input_tensor, shape, batch_size, batch_shape, dtype)
+            self._check_input_tensor(
+                input_tensor, shape, batch_size, batch_shape, dtype, sparse, ragged
+            )
             shape, batch_size = None, None
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if shape is not None and batch_shape is not None:
@@ -86,24 +93,34 @@ class InputLayer(Layer):
 
     @staticmethod
     def _check_input_tensor(
-        tensor: KerasTensor, shape: Any, batch_size: Any, batch_shape: Any, dtype: Any
+        tensor: KerasTensor,
+        shape: Any,
+        batch_size: Any,
+        batch_shape: Any,
+        dtype: Any,
+        sparse: Any,
+        ragged: Any,
     ) -> None:
         given = {
             "shape": (shape, tensor.shape[1:]),
             "batch_size": (batch_size, tensor.shape[0] if tensor.shape else None),
             "batch_shape": (batch_shape, tensor.shape),
             "dtype": (None if dtype is None else dtypes.standardize_dtype(dtype), tensor.dtype),
+            "sparse": (sparse, False),
+            "ragged": (ragged, False),
         }
         for argument, (value, own) in given.items():
-            if value is not None and value != own and tuple(value) != own:
+            if isinstance(value, list):
+                value = tuple(value)
+            if value is not None and value != own:
                 raise ValueError(
                     "When providing the `input_tensor` argument, you cannot provide an incompatible"
                     f" `{argument}` argument. Received: {argument}={value}, and a tensor with {own}"
                 )
 
     def call(self) -> Any:
-        """An input layer is not called."""
-        raise NotImplementedError("An InputLayer is not called: use its `output`.")
+        """Nothing: use `output`."""
+        return None
 
     @property
     def batch_shape(self) -> tuple:
@@ -295,6 +312,14 @@ class Dense(LowRankAdaptation, Layer):
             z = z.reshape(*x.shape[:-1], self.units)
         return activate(ctx, self.activation, z)
 
+    def infer(self, run: Any, x: Any) -> Any:
+        if x.ndim != 2 or self.lora_enabled:
+            return self.forward(Context(run), x)
+        z = np.dot(x, self._kernel.array)
+        if self.bias is not None:
+            z += self.bias.array
+        return activate(INFERENCE_CONTEXT, self.activation, z)
+
     def backward(self, ctx: Any, dy: Any) -> Any:
         (x,) = ctx.saved
         dz = activate_backward(ctx, dy)
@@ -389,7 +414,7 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.activation = registry.activations.get(activation)
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         activation = self.activation
@@ -444,7 +469,7 @@ class Identity(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -486,7 +511,7 @@ class Masking(Layer):
             mask_value = serialization.deserialize(mask_value)
         self.mask_value = mask_value
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True at the steps where a feature differs from the value."""

@@ -137,7 +137,12 @@ class Steps(Compiled):
     def _get_program(self) -> Any:
         from minikeras.training.step import CallProgram, GraphProgram
 
-        program = self.__dict__.get("_program")
+        own = self.__dict__
+        program = own.get("_program")
+        if program is not None and own.get("_functional", self) is getattr(
+            program, "functional", None
+        ):
+            return program
         graph_model = self._planned_model()
         if program is not None and (
             graph_model is None or getattr(program, "functional", None) is graph_model
