@@ -42,6 +42,7 @@ KERAS = (
 _BY_LENGTH = sorted(KERAS, key=len, reverse=True)
 # Modules of minikeras that no Keras had.
 _INTERNAL = frozenset("cli dialects gradient_tape kernels standin training __main__".split())
+_TENSORFLOW = "minikeras.standin.tf."
 # Packages in between, with nothing of their own.
 _BRIDGES = frozenset(
     parent
@@ -106,7 +107,7 @@ def absent(name: str, near: Any = ()) -> str:
     text = f"`{name}` is not available: minikeras stands in for `{name.partition('.')[0]}` here"
     text += f", and {why}" if why else " and does not have it."
     if not why:
-        close = difflib.get_close_matches(last, sorted(near), 3, 0.75)
+        close = difflib.get_close_matches(last, sorted({*near} - {last}), 3, 0.75)
         if close:
             text += " Near it: " + ", ".join(f"`{parent}.{one}`" for one in close) + "."
         text += (
@@ -135,15 +136,16 @@ class StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         whole = f"{self.__name__}.{name}"
         if name == "__all__":
-            return self._public()
+            return self._starred()
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         for home in self._homes:
+            module = import_module(home)
+            if home.startswith(_TENSORFLOW) and name not in module.__all__:
+                continue
             try:
-                value = getattr(import_module(home), name)
-            except AttributeError as error:
-                if getattr(error, "final", False):
-                    raise
+                value = getattr(module, name)
+            except AttributeError:
                 continue
             if isinstance(value, ModuleType) and value.__name__.startswith("minikeras."):
                 if homes_of(whole) is None:
@@ -164,6 +166,15 @@ class StandIn(ModuleType):
                 old = import_module("minikeras.dialects.names").NAMES
                 names.update(old.get(home.partition(".")[2], ()))
         return sorted(name for name in names if not name.startswith("_"))
+
+    def _starred(self) -> list[str]:
+        """The names for `import *`, which must not warn of each old one among them."""
+        dialects = import_module("minikeras.dialects")
+        before, dialects._silent = dialects._silent, True
+        try:
+            return [name for name in self._public() if hasattr(self, name)]
+        finally:
+            dialects._silent = before
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *self._public()})

@@ -12,7 +12,7 @@ _COLUMNS = (
     "feature columns need TensorFlow (and were removed from its guides). Use the preprocessing"
     " layers: Normalization, Discretization, CategoryEncoding, StringLookup, HashedCrossing."
 )
-_GRAPH = (
+GRAPH = (
     "it has no sessions or graphs of TensorFlow 1: operations compute at once. Call the model or"
     " the function on arrays, and drop the session."
 )
@@ -92,15 +92,13 @@ REASONS: dict[str, str] = {
     "tf.autograph": "functions run as they are written: nothing is converted to graphs.",
     "tf.queue": "it has no queues. Use `tf.data.Dataset` or Python's `queue`.",
     "tf.sets": _SPARSE,
-    "tf.placeholder": _GRAPH,
-    "tf.placeholder_with_default": _GRAPH,
-    "tf.global_variables_initializer": _GRAPH,
-    "tf.initialize_all_variables": _GRAPH,
-    "tf.get_variable": _GRAPH,
-    "tf.get_default_graph": _GRAPH,
-    "tf.get_default_session": _GRAPH,
-    "tf.variable_scope": _GRAPH,
-    "tf.Graph": _GRAPH,
+    "tf.placeholder": GRAPH,
+    "tf.placeholder_with_default": GRAPH,
+    "tf.get_variable": GRAPH,
+    "tf.get_default_graph": GRAPH,
+    "tf.get_default_session": GRAPH,
+    "tf.variable_scope": GRAPH,
+    "tf.Graph": GRAPH,
     "tf.layers": "`tf.layers` left TensorFlow with its version 2. Use `keras.layers`.",
     "tf.gradients": "gradients of graphs are not there. Use `tf.GradientTape`.",
     "tf.hessians": "second derivatives are not there.",

@@ -1,0 +1,288 @@
+"""Making tensors and variables, and asking what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minikeras import ops
+from minikeras.engine import dtypes
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable as _Variable
+from minikeras.engine.variable import plain
+from minikeras.ops.base import array_of, static
+from minikeras.standin.tf.dtypes import as_dtype
+
+__all__ = [
+    "Tensor",
+    "TensorShape",
+    "TensorSpec",
+    "Variable",
+    "constant",
+    "convert_to_tensor",
+    "fill",
+    "get_static_value",
+    "is_tensor",
+    "ones",
+    "rank",
+    "reshape",
+    "shape",
+    "size",
+    "zeros",
+]
+
+
+class TensorShape(tuple):
+    """A shape: a tuple with TensorFlow's questions.
+
+    >>> from minikeras.standin.tf.tensors import TensorShape
+    >>> TensorShape([None, 3]).as_list(), TensorShape([2, 3]).num_elements()
+    ([None, 3], 6)
+    """
+
+    def __new__(cls, dims: Any = ()) -> TensorShape:
+        dims = (dims,) if isinstance(dims, int) else dims
+        return super().__new__(cls, (None if size is None else int(size) for size in dims))
+
+    def as_list(self) -> list:
+        """The sizes as a list."""
+        return list(self)
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self)
+
+    ndims = rank
+
+    def num_elements(self) -> int | None:
+        """The product of the sizes, or None."""
+        return None if None in self else int(np.prod(self, dtype="int64"))
+
+    def is_fully_defined(self) -> bool:
+        """Whether every size is known."""
+        return None not in self
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether both can be the shape of one tensor."""
+        other = TensorShape(other)
+        return len(self) == len(other) and all(
+            a == b or a is None or b is None for a, b in zip(self, other)
+        )
+
+    def concatenate(self, other: Any) -> TensorShape:
+        """The sizes of both."""
+        return TensorShape((*self, *TensorShape(other)))
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return TensorShape(found) if isinstance(key, slice) else found
+
+
+class TensorSpec:
+    """Shape and dtype of a tensor.
+
+    Args:
+        shape: Tuple of integers and None.
+        dtype: A dtype. Defaults to float32.
+        name: String or None.
+    """
+
+    def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None) -> None:
+        self.shape = TensorShape(shape)
+        self.dtype = as_dtype(dtype)
+        self.name = name
+
+    @classmethod
+    def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
+        """The spec of a tensor."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether a tensor or spec fits."""
+        return as_dtype(other.dtype) == self.dtype and self.shape.is_compatible_with(other.shape)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
+            other.shape,
+            other.dtype,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={tuple(self.shape)}, dtype=tf.{self.dtype}, name={self.name!r})"
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    """Text as TensorFlow holds it: bytes in an array of objects."""
+    if array.dtype.kind not in "USO":
+        return array
+    made = np.empty(array.shape, object)
+    for index in np.ndindex(array.shape):
+        one = array[index]
+        made[index] = one.encode() if isinstance(one, str) else one
+    return made
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
+    """A tensor of a value. Text becomes bytes.
+
+    Args:
+        value: Number, text, array, or nested lists of them.
+        dtype: A dtype. Defaults to that of the value: float32, int32, bool or string in lists.
+        shape: Tuple or None. One value fills it; others are put into it.
+        name: Not used.
+    """
+    array = _text(array_of(value))
+    if dtype is not None and as_dtype(dtype) != "string":
+        array = array.astype(dtypes.to_numpy_dtype(as_dtype(dtype).name))
+    if shape is not None:
+        shape = static(shape)
+        array = np.full(shape, array) if array.size == 1 else array.reshape(shape)
+    return Tensor(array.copy() if array is value else array)
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None
+) -> Any:
+    """`value` as a tensor; tensors stay what they are."""
+    if isinstance(value, (Tensor, KerasTensor)):
+        return value if dtype is None else ops.cast(value, as_dtype(dtype).name)
+    if isinstance(value, _Variable):
+        return value.value
+    if isinstance(value, (list, tuple)) and any(isinstance(one, Tensor) for one in value):
+        made = ops.stack(list(value))
+        return made if dtype is None else ops.cast(made, as_dtype(dtype).name)
+    return constant(value, dtype)
+
+
+class _LikeAnyVariable(type):
+    """`isinstance(layer.kernel, tf.Variable)` is true of every variable."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, _Variable) if cls is Variable else super().__instancecheck__(
+            instance
+        )
+
+
+class Variable(_Variable, metaclass=_LikeAnyVariable):
+    """A variable, with the arguments of TensorFlow.
+
+    Args:
+        initial_value: Array-like, or a function without arguments that returns it.
+        trainable: Boolean, default True.
+        name: String or None.
+        dtype: A dtype. Defaults to that of the value.
+        shape: Tuple or None. It must be that of the value.
+
+    Example:
+
+    >>> import minikeras
+    >>> with minikeras.install_as_keras():
+    ...     import tensorflow as tf
+    >>> v = tf.Variable([1.0, 2.0])
+    >>> v.assign_add([1.0, 1.0]).numpy()
+    array([2., 3.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+    ) -> None:
+        if initial_value is None:
+            raise ValueError("tf.Variable needs an `initial_value`. Received: None")
+        value = initial_value() if callable(initial_value) else initial_value
+        array = _text(array_of(plain(value)))
+        if array.dtype.kind == "O":
+            raise ValueError("Variables of text are not available. Use a list or an array.")
+        super().__init__(
+            array,
+            shape=shape,
+            dtype=as_dtype(dtype).name if dtype is not None else array.dtype,
+            trainable=trainable is not False,
+            name=name and name.replace("/", "_").partition(":")[0],
+        )
+        self.constraint = constraint
+
+    def read_value(self) -> Any:
+        """The value as a tensor."""
+        return self.value
+
+    def initialized_value(self) -> Any:
+        """The value as a tensor."""
+        return self.value
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor or variable (NumPy arrays are not)."""
+    return isinstance(x, (Tensor, KerasTensor, _Variable))
+
+
+def shape(input: Any, out_type: Any = "int32", name: Any = None) -> Any:
+    """The shape: a tensor of integers. Of a symbolic tensor it is the tuple, None where unknown."""
+    if isinstance(input, KerasTensor):
+        return TensorShape(input.shape)
+    return Tensor(np.asarray(np.shape(plain(input)), as_dtype(out_type).name))
+
+
+def size(input: Any, out_type: Any = "int32", name: Any = None) -> Any:
+    """The number of values."""
+    return Tensor(np.asarray(np.size(plain(input)), as_dtype(out_type).name))
+
+
+def rank(input: Any, name: Any = None) -> Any:
+    """The number of axes."""
+    return Tensor(np.asarray(len(np.shape(plain(input))), "int32"))
+
+
+def sizes(shape: Any) -> tuple:
+    """A shape given in any way, as a tuple; what is not known is -1."""
+    if isinstance(shape, (int, np.integer)):
+        return (int(shape),)
+    if isinstance(shape, (list, tuple)):
+        return tuple(-1 if one is None else int(one) for one in shape)
+    return tuple(int(one) for one in np.atleast_1d(array_of(shape)))
+
+
+def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
+    """The values in another shape; -1 (or None) for one size means what is left."""
+    if isinstance(tensor, KerasTensor) and isinstance(shape, (list, tuple)):
+        # The batch size of a symbolic tensor, which is not known, stays first.
+        return ops.reshape(tensor, sizes(shape))
+    return ops.reshape(tensor, sizes(shape))
+
+
+def zeros(shape: Any, dtype: Any = "float32", name: Any = None) -> Any:
+    """Zeros."""
+    return Tensor(np.zeros(sizes(shape), dtypes.to_numpy_dtype(as_dtype(dtype).name)))
+
+
+def ones(shape: Any, dtype: Any = "float32", name: Any = None) -> Any:
+    """Ones."""
+    return Tensor(np.ones(sizes(shape), dtypes.to_numpy_dtype(as_dtype(dtype).name)))
+
+
+def fill(dims: Any, value: Any, name: Any = None) -> Any:
+    """One value, everywhere."""
+    return Tensor(np.full(sizes(dims), array_of(value)))
+
+
+def get_static_value(tensor: Any, partial: bool = False) -> Any:
+    """The value as a NumPy array; None for symbolic tensors."""
+    return None if isinstance(tensor, KerasTensor) else np.asarray(plain(tensor))
+
+
