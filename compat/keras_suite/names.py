@@ -85,8 +85,10 @@ def build() -> dict:
                 if public[id(value)] != f"{path}.{name}":
                     names.setdefault(path, {})[name] = public[id(value)]
     # The backend at work is bound at run time.
-    aliases = {k: v.replace("keras.src.backend.tensorflow", "keras.src.backend")
-               for k, v in aliases.items()}
+    aliases = {
+        k: v.replace("keras.src.backend.tensorflow", "keras.src.backend")
+        for k, v in aliases.items()
+    }
     aliases = {k: v for k, v in aliases.items() if k != v}
     return {
         "keras": keras.__version__,

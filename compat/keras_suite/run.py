@@ -6,53 +6,38 @@ Run it with a Python that has the extras `test` and `compat`. See README.md besi
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import importlib
 import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+import expected
 
 for _variable in "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS".split():
     os.environ[_variable] = "1"
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", MPLBACKEND="Agg")
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+sys.path.insert(0, str(HERE.parents[1]))
 
-EXPECTED = HERE / "expected.json"
-BASELINE = HERE / "baseline.json"
-REASONS = HERE / "reasons.json"
-
-
-def read(path: Path, otherwise: Any = None) -> Any:
-    """The contents of a JSON file."""
-    return json.loads(path.read_text()) if path.exists() else otherwise
-
-
-def area(file: str) -> str:
-    """`layers/core/dense_test.py` -> `layers/core`."""
-    return "/".join(file.split("/")[:-1][:2])
+# A run in CI takes at most so many seconds of two processes: else it takes the areas that changed,
+# and of the others a part that rotates by date.
+CI_SECONDS = 12 * 60
 
 
 def all_files(suite: Path) -> list[str]:
     """The test files of the installed Keras."""
     source = suite / "src"
     return sorted(str(p.relative_to(source)) for p in source.rglob("*_test.py"))
-
-
-def not_run(file: str) -> tuple[str, str] | None:
-    """Why a file is not run: (reason, sentence)."""
-    for pattern, why in read(REASONS)["files"].items():
-        if fnmatch.fnmatch(file, pattern):
-            return tuple(why)
-    return None
 
 
 def outcome_of(file: str, rows: list[dict], status: int, seconds: float, log: Path) -> dict:
@@ -95,9 +80,7 @@ def run_files(files: list[str], options: argparse.Namespace) -> list[dict]:
                 number = len(files) - len(todo)
                 rows, log = folder / f"{number}.jsonl", folder / f"{number}.log"
                 rows.touch()
-                child = worker.start(
-                    file, rows, log, only=options.k, tracebacks=options.tracebacks
-                )
+                child = worker.start(file, rows, log, only=options.k, tracebacks=options.tracebacks)
                 running[child], about[child] = time.monotonic(), (file, rows, log)
                 limits[child] = options.limit
             child, status = worker.wait(running, limits)
@@ -125,79 +108,142 @@ def run_files(files: list[str], options: argparse.Namespace) -> list[dict]:
     return sorted(results, key=lambda record: record["file"])
 
 
-def table(results: list[dict]) -> str:
-    """Counts by area."""
-    baseline = (read(BASELINE) or {}).get("files", {})
-    areas: dict[str, Counter] = {}
-    for record in results:
-        count = areas.setdefault(area(record["file"]), Counter())
-        count["files"] += 1
-        count["seconds"] += record["seconds"]
-        count.update(record["cases"].values())
-        count["cases"] += len(record["cases"])
-        reached = baseline.get(record["file"])
-        if reached is not None:
-            failing = set(reached["not_passed"])
-            passed = {name for name, state in record["cases"].items() if state == "passed"}
-            count["reachable"] += reached["passed"]
-            count["both"] += len(passed - failing)
-    total = sum(areas.values(), Counter())
-    lines = [
-        "| area | files | cases | passed | failed | skipped | reachable | of them passed | s |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for name, c in [*areas.items(), ("**all**", total)]:
-        share = f"{c['both']} ({c['both'] / c['reachable']:.1%})" if c["reachable"] else ""
-        lines.append(
-            f"| {name} | {c['files']} | {c['cases']} | {c['passed']} | {c['failed']} |"
-            f" {c['skipped']} | {c['reachable'] or ''} | {share} | {c['seconds']:.0f} |"
-        )
-    return "\n".join(lines)
+def changed_areas(since: str) -> set[str]:
+    """The parts of minikeras that differ from a commit, as Keras names its areas."""
+    command = ["git", "diff", "--name-only", since, "--", "minikeras"]
+    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True)
+    found = {line.split("/")[1].removesuffix(".py") for line in done.stdout.splitlines()}
+    return {"trainers" if name == "training" else name for name in found}
 
 
-def main() -> None:
-    """Choose files, run them, and say what came of it."""
+def for_ci(files: list[str], since: str) -> list[str]:
+    """All files, or if that takes too long those of the areas that changed and a part of the rest.
+
+    What is everywhere (`engine`, `kernels`) is in all areas: then the rotation alone chooses.
+    """
+    known = expected.read(expected.EXPECTED).get("files", {})
+    cost = {file: known.get(file, {}).get("seconds", 10) + 1 for file in files}
+    if sum(cost.values()) / 2 < CI_SECONDS:
+        print(f"All {len(files)} files: some {sum(cost.values()) / 2 / 60:.0f} minutes.")
+        return files
+    changed = changed_areas(since)
+    chosen = [file for file in files if expected.top(file) in changed]
+    rest = [file for file in files if file not in chosen]
+    start = date.today().toordinal() * max(1, len(rest) // 7) % max(1, len(rest))
+    for file in rest[start:] + rest[:start]:
+        if sum(cost[one] for one in chosen) + cost[file] < 2 * CI_SECONDS:
+            chosen.append(file)
+    print(f"{len(chosen)} of {len(files)} files: areas {sorted(changed)}, and of the rest from")
+    print(f"{rest[start] if rest else 'nothing'} on:", *sorted(chosen))
+    return chosen
+
+
+def suite_folder() -> Path:
+    """Where Keras is installed. It is not imported: its tests are all that is wanted of it."""
+    found = importlib.util.find_spec("keras")
+    if found is None or found.origin is None:
+        sys.exit("Keras is not installed here: use a Python that has the extras test and compat.")
+    return Path(found.origin).parent
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--select", nargs="+", default=[], help="areas or files, by their start")
     parser.add_argument("--target", default="minikeras", choices=["minikeras", "keras"])
+    parser.add_argument("--check", action="store_true", help="fail if what passed does not")
+    parser.add_argument("--ci", metavar="COMMIT", help="check what fits in 12 minutes")
+    parser.add_argument("--update", action="store_true", help="write what is known anew")
+    parser.add_argument("--results", action="store_true", help="write RESULTS.md and stop")
     parser.add_argument("--all", action="store_true", help="also files that are not run otherwise")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--limit", type=float, default=240, help="seconds a file")
+    parser.add_argument("--limit", type=float, default=300, help="seconds a file")
     parser.add_argument("-k", help="only tests with this in their name")
     parser.add_argument("--json", help="write the outcomes here")
     parser.add_argument("--failures", action="store_true", help="print why tests fail")
     parser.add_argument("--tracebacks", action="store_true", help="print what pytest says")
     parser.add_argument("-v", action="store_true", help="print a line a file")
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    # Not imported: real Keras only is where the tests are.
-    specification = importlib.util.find_spec("keras")
-    if specification is None or specification.origin is None:
-        sys.exit("Keras is not installed here: use a Python that has the extras test and compat.")
-    suite = Path(specification.origin).parent
+
+def write_results(files: list[str]) -> None:
+    """RESULTS.md: the counts by area, and every reason."""
+    reasons = expected.read(expected.REASONS)
+    known = expected.read(expected.EXPECTED)["files"]
+    baseline = expected.read(expected.BASELINE).get("files", {})
+    count: Counter = Counter()
+    for entry in known.values():
+        count.update({rule: len(tests) for rule, tests in entry["others"].items()})
+    lines = [
+        "# Keras's own tests against minikeras",
+        "",
+        "Made by `python compat/keras_suite/run.py --results` from `expected.json` and",
+        "`baseline.json`. *Pass on Keras*: on real Keras through the same shim.",
+        "",
+        expected.table(known, baseline, expected.top),
+        "",
+        "## Why tests do not pass",
+        "",
+        "| reason | tests | |",
+        "| --- | ---: | --- |",
+    ]
+    for rule, number in sorted(count.items()):
+        lines.append(f"| {rule} | {number} | {reasons['rules'].get(rule, {}).get('why', '')} |")
+    lines += ["", "## Files that are not run", "", "| file | reason |", "| --- | --- |"]
+    for file in files:
+        why = expected.not_run(file, reasons)
+        if why:
+            lines.append(f"| {file} | {why} |")
+    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    """Choose files, run them, and say what came of it."""
+    options = arguments()
+    suite = suite_folder()
+    files = all_files(suite)
+    if options.results:
+        write_results(files)
+        return
     import shim
 
-    if options.target == "keras":
-        os.environ["KERAS_BACKEND"] = "tensorflow"
+    reasons = expected.read(expected.REASONS)
+    if options.select:
+        files = [file for file in files if file.startswith(tuple(options.select))]
+    if not options.all:
+        files = [file for file in files if not expected.not_run(file, reasons)]
+    if options.ci:
+        files = for_ci(files, options.ci)
+
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     shim.install(options.target, suite)
     importlib.import_module(options.target)
-
-    chosen = all_files(suite)
-    if options.select:
-        chosen = [file for file in chosen if file.startswith(tuple(options.select))]
-    if not options.all:
-        chosen = [file for file in chosen if not not_run(file)]
     start = time.monotonic()
-    results = run_files(chosen, options)
-    if options.failures:
-        for record in results:
-            if record["error"]:
-                print(f"{record['file']}: {record['error']}\n{record.get('log', '')}")
-            for name, state in sorted(record["cases"].items()):
-                if state == "failed":
-                    print(f"{record['file']}::{name}: {record['why'].get(name, '')}")
-    print(table(results))
+    results = run_files(files, options)
+    print_results(results, options, reasons)
     print(f"{len(results)} files in {time.monotonic() - start:.0f} s")
+    if options.update:
+        path = expected.EXPECTED if options.target == "minikeras" else expected.BASELINE
+        expected.write(path, results, shim.Shim.table["keras"], reasons)
+        write_results(all_files(suite))
+    if options.check or options.ci:
+        known = expected.read(expected.EXPECTED).get("files", {})
+        lost = [line for one in results for line in expected.worse(one, known.get(one["file"]))]
+        print(*lost, sep="\n")
+        if lost:
+            sys.exit(f"{len(lost)} tests passed and no longer do.")
+
+
+def print_results(results: list[dict], options: argparse.Namespace, reasons: dict) -> None:
+    """The table, and with `--failures` why each test fails."""
+    for record in results if options.failures else []:
+        if record["error"]:
+            print(f"{record['file']}: {record['error']}\n{record.get('log', '')}")
+        for name, state in sorted(record["cases"].items()):
+            if state == "failed":
+                print(f"{record['file']}::{name}: {record['why'].get(name, '')}")
+    entries = {record["file"]: expected.summary(record, reasons) for record in results}
+    print(expected.table(entries, expected.read(expected.BASELINE).get("files", {})))
 
 
 if __name__ == "__main__":

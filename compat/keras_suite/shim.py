@@ -140,25 +140,52 @@ VALUES: dict[str, Any] = {
     "backend.common.dtypes.FLOAT8_TYPES": FLOATS_8,
     "backend.common.dtypes.ALLOWED_DTYPES": DTYPES,
     "backend.common.variables.ALLOWED_DTYPES": DTYPES,
+    "backend.get_keras_mask": lambda x: getattr(x, "_keras_mask", None),
+    "backend.set_keras_mask": lambda x, mask: setattr(x, "_keras_mask", mask),
+    "backend.common.masking.get_keras_mask": lambda x: getattr(x, "_keras_mask", None),
+    "backend.common.masking.set_keras_mask": lambda x, mask: setattr(x, "_keras_mask", mask),
+    "utils.removesuffix": str.removesuffix,
     **{f"utils.file_utils.{name}": function for name, function in _Files.functions.items()},
+}
+
+# Of these, real Keras has its own.
+FLAGS: dict[str, Any] = {
+    "backend.common.symbolic_scope.in_symbolic_scope": lambda: False,
 }
 
 # Private names of Keras -> their counterparts in minikeras: the same thing by another name.
 COUNTERPARTS = {
     "backend.common.global_state.clear_session": "backend.clear_session",
-    "backend.numpy.trainer.NumpyTrainer": "training.trainer.Trainer",
-    "backend.tensorflow.trainer.TensorFlowTrainer": "training.trainer.Trainer",
     "backend.common.is_float_dtype": "backend.is_float_dtype",
     "backend.common.is_int_dtype": "backend.is_int_dtype",
+    "backend.common.keras_tensor.any_symbolic_tensors": "engine.operation.any_symbolic",
     "backend.common.name_scope.current_path": "engine.naming.current_path",
     "backend.common.variables.standardize_shape": "engine.variable.standardize_shape",
-    "models.functional.Functional": "models.functional.Functional",
+    "backend.numpy.trainer.NumpyTrainer": "training.trainer.Trainer",
+    "backend.standardize_shape": "engine.variable.standardize_shape",
+    "backend.tensorflow.trainer.TensorFlowTrainer": "training.trainer.Trainer",
+    "datasets.npz_utils.load_npz": "datasets.npz.load_npz",
+    "initializers.random_initializers.compute_fans": (
+        "initializers.random_initializers.compute_fans"
+    ),
+    "layers.IndexLookup": "layers.preprocessing.index_lookup.IndexLookup",
+    "layers.preprocessing.data_layer.DataLayer": "layers.preprocessing.data_layer.DataLayer",
+    "layers.rnn.conv_lstm.ConvLSTM": "layers.convolutional_recurrent.ConvLSTM",
+    "layers.rnn.conv_lstm.ConvLSTMCell": "layers.convolutional_recurrent.ConvLSTMCell",
+    "layers.rnn.dropout_rnn_cell.DropoutRNNCell": "layers.cell_sequence.DropoutRNNCell",
+    "losses.loss.squeeze_or_expand_to_same_rank": "losses.loss.squeeze_or_expand_to_same_rank",
     "models.Functional": "models.functional.Functional",
-    "saving.saving_lib.save_model": "saving.save_model",
+    "models.functional.Functional": "models.functional.Functional",
+    "ops.node.Node": "engine.node.Node",
     "saving.saving_lib.load_model": "saving.load_model",
+    "saving.saving_lib.save_model": "saving.save_model",
     "trainers.trainer.Trainer": "training.trainer.Trainer",
     "utils.naming.auto_name": "engine.naming.auto_name",
+    "utils.naming.to_snake_case": "engine.naming.to_snake_case",
 }
+
+# Modules of Keras that are functions for its tests, and run as they are.
+HELPERS = ("src.testing.", "src.backend.common.backend_utils")
 
 # Modules of whichever backend is at work.
 BACKEND_MODULES = {
@@ -167,7 +194,7 @@ BACKEND_MODULES = {
 }
 
 # Where `keras.src.backend` has what is public elsewhere.
-BACKEND_PLACES = ("ops", "", "backend", "config", "utils", "random")
+BACKEND_PLACES = ("ops", "ops.image", "", "backend", "config", "utils", "random")
 
 
 class Shim:
@@ -227,6 +254,8 @@ def resolve(module: str, name: str) -> Any:
         return VALUES[inside]
     if full.startswith("keras.src.utils.module_utils."):
         return _Package(name)
+    if inside in FLAGS:
+        return real(full) if Shim.target == "keras" else FLAGS[inside]
     if inside in COUNTERPARTS:
         return real(full) if Shim.target == "keras" else lookup(COUNTERPARTS[inside])
     public = Shim.table["names"].get(module, {}).get(name)
@@ -256,7 +285,7 @@ def operation(full: str, name: str) -> Any:
         return real(full)
     lookup("ops")
     kind = lookup("engine.registry.operations").objects().get(name)
-    if kind is None or kind._keras_module != full.rpartition(".")[0]:
+    if kind is None or not kind._keras_module.startswith(full.rpartition(".")[0]):
         raise AttributeError(full)
     return kind
 
@@ -284,7 +313,7 @@ class ShimModule(types.ModuleType):
 def file_of(name: str) -> Path | None:
     """The file of a module that is run as it is: a test, or what tests are made of."""
     inside = name.removeprefix("keras.")
-    if name.endswith("_test") or inside.startswith("src.testing."):
+    if name.endswith("_test") or inside.startswith(HELPERS):
         path = Shim.suite.joinpath(*inside.split(".")).with_suffix(".py")
         return path if path.exists() else None
     return None
@@ -303,8 +332,10 @@ def module_of(name: str) -> types.ModuleType:
         module = load(name, path)
     elif name == "keras.src.testing":
         module = load(name, Shim.suite / "src/testing/__init__.py")
-    elif name in Shim.known or Shim.suite.joinpath(*name.split(".")[1:]).exists() or (
-        Shim.suite.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()
+    elif (
+        name in Shim.known
+        or Shim.suite.joinpath(*name.split(".")[1:]).exists()
+        or (Shim.suite.joinpath(*name.split(".")[1:]).with_suffix(".py").exists())
     ):
         module = ShimModule(name)
         module.__path__ = []
@@ -364,6 +395,9 @@ def shim_import(
     top = name.partition(".")[0]
     if level == 0 and top == "keras":
         module = module_of(name)
+        for part in fromlist or ():
+            if not hasattr(module, part) and file_of(f"{name}.{part}"):
+                setattr(module, part, module_of(f"{name}.{part}"))
         return module if fromlist else module_of("keras")
     if level == 0 and name == "conftest":
         return conftest()
@@ -408,6 +442,7 @@ def install(target: str, suite: Path) -> None:
     Shim.table = names.load()
     Shim.known = {*Shim.table["modules"], *Shim.table["public"], *BACKEND_MODULES}
     Shim.hidden = set(HIDDEN)
+    importlib.import_module("ml_dtypes")  # tests say np.dtype("bfloat16")
     Shim.judged_name = "tensorflow" if target == "keras" else BACKEND
     if target != "keras":
         sys.meta_path.insert(0, _Finder())
