@@ -89,6 +89,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
     elif name in _SUBMODULES:
         value = import_module(f"{__name__}.{name}")
+    elif name in ("initializations", "objectives"):  # modules of Keras 1
+        value = import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

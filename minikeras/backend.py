@@ -141,4 +141,6 @@ class RematScope:
         return None
 
 
+# Keras 1 and 2 had modules in it: `backend.tensorflow_backend`.
+__path__: list = []
 __getattr__ = older_names("backend")

@@ -18,6 +18,7 @@ from minikeras.callbacks.simple import (
 )
 from minikeras.callbacks.swap_ema_weights import SwapEMAWeights
 from minikeras.callbacks.tensorboard import TensorBoard
+from minikeras.engine.spelling import older_names
 
 __all__ = [
     "BackupAndRestore",
@@ -38,3 +39,6 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+
+__getattr__ = older_names("callbacks")

@@ -51,7 +51,8 @@ def warn_once(old: str, new: str) -> None:
         return
     _warned.add(old)
     depth, frame = 1, sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith("minikeras"):
+    skipped = ("minikeras", "importlib", "functools")
+    while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith(skipped):
         depth, frame = depth + 1, frame.f_back
     warnings.warn(
         f"`{old}` is the spelling of an older Keras. Today: `{new}`.",
@@ -60,11 +61,11 @@ def warn_once(old: str, new: str) -> None:
     )
 
 
-def translate_construction(cls: type, args: tuple, kwargs: dict) -> Any:
+def translate_construction(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> Any:
     """An instance of `cls` from arguments in an old spelling; None if they are in none."""
     from minikeras.dialects import constructors
 
-    return constructors.construct(cls, args, kwargs)
+    return constructors.construct(cls, args, kwargs, ordered)
 
 
 def translate_call(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:

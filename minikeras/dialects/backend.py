@@ -1,10 +1,14 @@
 """The functions of `keras.backend` that are operations today, with the arguments of Keras 1 and 2.
 
-Those not here have the name and the arguments that they have in `minikeras.ops`.
+This module has arithmetic, shapes, variables, random numbers and settings; `backend_nn` has what
+networks are made of, and `backend_graph` what belongs to models and their tensors.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,71 +17,117 @@ from minikeras import config, initializers, ops, random
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import Variable, plain
 
-# Same name and arguments in `ops`.
-SAME = frozenset(
-    "abs all any arange cast clip cos cumprod cumsum elu equal exp eye greater"
-    " greater_equal less less_equal log logsumexp max maximum mean min minimum not_equal ones_like"
-    " prod reshape round shape sigmoid sign sin softmax softplus softsign sqrt square stack"
-    " std stop_gradient sum tanh tile transpose var zeros_like".split()
-)
-# Another name, the same arguments.
-RENAMED = {
-    "pow": "power",
-    "permute_dimensions": "transpose",
-    "repeat_elements": "repeat",
-    "gather": "take",
-    "identity": "copy",
+# Name (and that of the operation, where it is another) -> arguments, in the order of the operation.
+# `name` said how to call a tensor and is dropped.
+SIGNATURES: dict[str, str] = {
+    **dict.fromkeys(
+        "abs cos exp log round sigmoid sign sin softplus softsign square tanh transpose".split(),
+        "x",
+    ),
+    **dict.fromkeys(
+        "all any max mean min std sum var logsumexp".split(), "x, axis=None, keepdims=False"
+    ),
+    **dict.fromkeys(
+        "equal greater greater_equal less less_equal maximum minimum not_equal".split(), "x, y"
+    ),
+    "prod": "x, axis=None, keepdims=False",
+    "cumprod": "x, axis=0",
+    "cumsum": "x, axis=0",
+    "argmax": "x, axis=-1",
+    "argmin": "x, axis=-1",
+    "cast": "x, dtype",
+    "clip": "x, min_value, max_value",
+    "concatenate": "tensors, axis=-1",
+    "expand_dims": "x, axis=-1",
+    "elu": "x, alpha=1.0",
+    "softmax": "x, axis=-1",
+    "one_hot": "indices, num_classes",
+    "reshape": "x, shape",
+    "squeeze": "x, axis",
+    "stack": "x, axis=0",
+    "stop_gradient": "variables",
+    "tile": "x, n",
+    "ones_like": "x, dtype=None, name=None",
+    "zeros_like": "x, dtype=None, name=None",
+    "dot": "x, y",
+    "shape": "x",
+    # Under another name today:
+    "pow power": "x, a",
+    "repeat_elements repeat": "x, rep, axis",
+    "reverse flip": "x, axes",
+    "permute_dimensions transpose": "x, pattern",
+    "identity copy": "x, name=None",
+    "lesser less": "x, y",
+    "lesser_equal less_equal": "x, y",
 }
+
+
+def _of_table(name: str, today: str, signature: str) -> Callable:
+    """The operation `today` under its old name, with its old arguments."""
+    listed: dict = {}
+    exec(f"def f({signature}): pass", listed)  # a constant of this module
+    known = inspect.signature(listed["f"])
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        bound = known.bind(*args, **kwargs)
+        bound.apply_defaults()
+        bound.arguments.pop("name", None)
+        return getattr(ops, today)(*bound.arguments.values())
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"`ops.{today}`, with the arguments of Keras 2: `{name}({signature})`."
+    function.__signature__ = known  # type: ignore[attr-defined]
+    return function
+
+
+_TABLE: dict[str, Callable] = {}
+for _names, _signature in SIGNATURES.items():
+    _name, _, _today = _names.partition(" ")
+    _TABLE[_name] = _of_table(_name, _today or _name, _signature)
+_MORE = ("backend_nn", "backend_graph")
+
+
+def names() -> list[str]:
+    """All functions of `keras.backend` in Keras 1 and 2 that are found here."""
+    found = {*_TABLE, *_HERE}
+    for module in _MORE:
+        found.update(import_module(f"minikeras.dialects.{module}").__all__)
+    return sorted(found)
 
 
 def find(name: str) -> Any:
     """The function of `keras.backend` of that name, or None."""
-    found = globals().get(name) if name in _HERE else None
-    if found is None and name in SAME:
-        found = getattr(ops, name)
-    if found is None and name in RENAMED and name not in _HERE:
-        found = getattr(ops, RENAMED[name])
-    return found
+    if name in _HERE:
+        return globals()[name]
+    if name in _TABLE:
+        return _TABLE[name]
+    for module in _MORE:
+        home = import_module(f"minikeras.dialects.{module}")
+        if name in home.__all__:
+            return getattr(home, name)
+    return None
 
 
-def concatenate(tensors: Any, axis: int = -1) -> Any:
-    return ops.concatenate(tensors, axis=axis)
+def sqrt(x: Any) -> Any:
+    """The square root; 0 where `x` is negative."""
+    return ops.sqrt(ops.maximum(x, 0.0))
 
 
-def argmax(x: Any, axis: int = -1) -> Any:
-    return ops.argmax(x, axis=axis)
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") -> Any:
+    return ops.arange(start, stop, step, dtype=dtype)
 
 
-def argmin(x: Any, axis: int = -1) -> Any:
-    return ops.argmin(x, axis=axis)
-
-
-def expand_dims(x: Any, axis: int = -1) -> Any:
-    return ops.expand_dims(x, axis)
-
-
-def squeeze(x: Any, axis: int) -> Any:
-    return ops.squeeze(x, axis)
-
-
-def repeat_elements(x: Any, rep: int, axis: int) -> Any:
-    return ops.repeat(x, rep, axis=axis)
+def eye(size: Any, dtype: Any = None, name: Any = None) -> Any:
+    rows, columns = size if isinstance(size, (tuple, list)) else (size, size)
+    return ops.eye(rows, columns, dtype=dtype or config.floatx())
 
 
 def repeat(x: Any, n: int) -> Any:
     return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
 
 
-def permute_dimensions(x: Any, pattern: Any) -> Any:
-    return ops.transpose(x, tuple(pattern))
-
-
 def gather(reference: Any, indices: Any) -> Any:
     return ops.take(reference, indices, axis=0)
-
-
-def reverse(x: Any, axes: Any) -> Any:
-    return ops.flip(x, axis=axes)
 
 
 def flatten(x: Any) -> Any:
@@ -96,8 +146,8 @@ def int_shape(x: Any) -> tuple:
     return tuple(x.shape)
 
 
-def dot(x: Any, y: Any) -> Any:
-    return ops.dot(x, y)
+def get_variable_shape(x: Any) -> tuple:
+    return tuple(x.shape)
 
 
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
@@ -108,46 +158,29 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
     return Dot(axes=axes)([x, y])
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    from minikeras import activations
-
-    return activations.relu(x, negative_slope=alpha, max_value=max_value, threshold=threshold)
-
-
-def hard_sigmoid(x: Any) -> Any:
-    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-
-def l2_normalize(x: Any, axis: Any = None) -> Any:
-    square = ops.sum(ops.square(x), axis=axis, keepdims=True)
-    return x / ops.sqrt(ops.maximum(square, 1e-12))
-
-
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     then, other = (one() if callable(one) else one for one in (then_expression, else_expression))
+    condition, then = (
+        one if hasattr(one, "shape") else np.asarray(one) for one in (condition, then)
+    )
     while len(condition.shape) < len(then.shape):
         condition = ops.expand_dims(condition, -1)
     return ops.where(condition, then, other)
 
 
-def one_hot(indices: Any, num_classes: int) -> Any:
-    return ops.one_hot(indices, num_classes)
+def cast_to_floatx(x: Any) -> Any:
+    """`x` as floats: an array where it is one, else a tensor."""
+    if hasattr(x, "_keras_history") or hasattr(x, "recording") or isinstance(x, Variable):
+        return ops.cast(x, config.floatx())
+    return np.asarray(x, dtype=config.floatx())
 
 
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    return ops.binary_crossentropy(target, output, from_logits=from_logits)
+def is_sparse(tensor: Any) -> bool:
+    return False
 
 
-def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
-    return ops.categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
-
-
-def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
-    return ops.sparse_categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
+def to_dense(tensor: Any) -> Any:
+    return tensor
 
 
 # Variables and values
@@ -155,22 +188,15 @@ def sparse_categorical_crossentropy(
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     value = np.asarray(plain(value), dtype=dtype or config.floatx())
-    return Variable(value, name=name)
+    made = Variable(value, name=name)
+    if constraint is not None:
+        made.constraint = constraint
+    return made
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
     value = np.asarray(plain(value), dtype=dtype or config.floatx())
     return ops.convert_to_tensor(value if shape is None else np.broadcast_to(value, shape))
-
-
-def placeholder(
-    shape: Any = None, ndim: int | None = None, dtype: Any = None, name: str | None = None, **_: Any
-) -> Any:
-    return KerasTensor(
-        tuple(shape) if shape is not None else (None,) * (ndim or 0),
-        dtype=dtype or config.floatx(),
-        name=name,
-    )
 
 
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
@@ -205,6 +231,12 @@ def batch_set_value(tuples: Any) -> None:
 
 
 def eval(x: Any) -> Any:
+    if isinstance(x, KerasTensor):
+        raise ValueError(
+            "`eval` needs values, and this tensor has none: it stands for what a model will"
+            " compute. Pass data: `K.function([model.input], [x])([data])`. Received:"
+            f" {x}"
+        )
     return get_value(x)
 
 
@@ -216,18 +248,44 @@ def dtype(x: Any) -> str:
     return str(x.dtype)
 
 
+def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
+    """`x` becomes `x * momentum + value * (1 - momentum)`."""
+    x.assign(plain(x) * momentum + plain(value) * (1 - momentum))
+    return x
+
+
 # Random numbers
 
 
 def random_normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: Any = None,
+    std: float | None = None,
+) -> Any:
+    """Normal numbers. `std` is the name of `stddev` in Keras 1."""
+    return random.normal(shape, mean, stddev if std is None else std, dtype=dtype, seed=seed)
+
+
+def truncated_normal(
     shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    return random.normal(shape, mean, stddev, dtype=dtype, seed=seed)
+    return random.truncated_normal(shape, mean, stddev, dtype=dtype, seed=seed)
 
 
 def random_uniform(
-    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: Any,
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: Any = None,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Any:
+    """Uniform numbers. `low` and `high` are the bounds' names in Keras 1."""
+    minval, maxval = (minval if low is None else low), (maxval if high is None else high)
     return random.uniform(shape, minval, maxval, dtype=dtype, seed=seed)
 
 
@@ -236,10 +294,21 @@ def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = N
     return ops.cast(drawn < p, dtype or config.floatx())
 
 
+def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Any:
+    return random_binomial(shape, p, dtype, seed)
+
+
 def random_normal_variable(
     shape: Any, mean: float, scale: float, dtype: Any = None, name: Any = None, seed: Any = None
 ) -> Any:
     start = initializers.RandomNormal(mean, scale, seed=seed)
+    return variable(start(tuple(shape)), dtype, name)
+
+
+def random_uniform_variable(
+    shape: Any, low: float, high: float, dtype: Any = None, name: Any = None, seed: Any = None
+) -> Any:
+    start = initializers.RandomUniform(low, high, seed=seed)
     return variable(start(tuple(shape)), dtype, name)
 
 
@@ -260,39 +329,21 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
     config.set_image_data_format(_ORDERS[dim_ordering])
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **_: Any) -> Any:
-    """A function from lists of arrays to lists of arrays, between tensors of a model."""
-    from minikeras.models import Function
+def reset_uids() -> None:
+    """Automatic names count from the beginning again."""
+    from minikeras.engine.naming import reset_names
 
-    if updates:
-        raise ValueError("Argument `updates` of `function` is not supported: assign variables.")
-    alone = not isinstance(outputs, (list, tuple))
-    flags = [one for one in inputs if isinstance(one, KerasTensor)]
-    kept = [position for position, one in enumerate(inputs) if isinstance(one, KerasTensor)]
-    made = Function(flags, [outputs] if alone else list(outputs))
-
-    def call(values: Any) -> Any:
-        results = made([ops.convert_to_tensor(values[position]) for position in kept])
-        found = [np.asarray(one) for one in results]
-        return found[0] if alone else found
-
-    return call
+    reset_names()
 
 
-def gradients(loss: Any, variables: Any) -> Any:
-    """Not available: gradients of symbolic tensors.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError(
-        "Gradients of symbolic tensors are not available. Compute the loss eagerly inside"
-        " `with minikeras.GradientTape() as tape:` and call `tape.gradient(loss, variables)`."
-    )
+def manual_variable_initialization(value: bool) -> None:
+    """Nothing to do: variables have their values when they are made."""
 
 
 _HERE = frozenset(
     name
     for name, value in list(globals().items())
-    if getattr(value, "__module__", "") == __name__ and name != "find" and name[0] != "_"
+    if getattr(value, "__module__", "") == __name__
+    and name not in ("find", "names")
+    and name[0] != "_"
 )

@@ -186,6 +186,11 @@ _GONE_OF: dict[str, dict[str, tuple]] = {
     "LayerNormalization": {"dtype": ()},
     "MultiHeadAttention": {},
 }
+# Layers that are other layers where they have a setting that is not in its harmless state.
+OTHER_LAYERS = {
+    ("BatchNormalization", "mode"): "Keras1BatchNormalization",
+    ("Embedding", "dropout"): "Keras1Embedding",
+}
 # `implementation` is a setting that some layers still have.
 _KEPT_OF: dict[str, tuple] = {
     "LocallyConnected1D": ("implementation",),
@@ -346,6 +351,9 @@ def translate_layer(name: str, config: dict, generation: int) -> tuple[str, dict
             config[key] = _record(config[key], generation)
     if isinstance(config.get("cells"), list):
         config["cells"] = [_record(one, generation) for one in config["cells"]]
+    for (today, key), other in OTHER_LAYERS.items():
+        if name == today and key in config:
+            name = other
     return name, config
 
 
@@ -439,9 +447,11 @@ def _input_layer(config: dict, old_name: str, generation: int) -> None:
 
 def _zero_padding(config: dict, old_name: str, generation: int) -> None:
     value = config.get("padding")
-    if isinstance(value, list) and len(value) == 4:
+    if isinstance(value, dict):
+        value = [value.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
+    if isinstance(value, (list, tuple)) and len(value) == 4:
         # Keras 1: top, bottom, left, right.
-        config["padding"] = [value[:2], value[2:]]
+        config["padding"] = [list(value[:2]), list(value[2:])]
 
 
 def _leaky_relu(config: dict, old_name: str, generation: int) -> None:
@@ -900,4 +910,4 @@ def _metric_record(record: dict) -> Any:
 
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
-    from minikeras.dialects import layers, objectives, optimizers  # noqa: F401
+    from minikeras.dialects import changed_layers, layers, objectives, optimizers  # noqa: F401

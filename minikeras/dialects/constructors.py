@@ -6,10 +6,15 @@ The tables are those that translate saved configs.
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
+import numpy as np
+
+from minikeras import ops
 from minikeras.dialects import configs, warn_once
-from minikeras.engine.variable import standardize_shape
+from minikeras.engine import registry
+from minikeras.engine.variable import plain, standardize_shape
 
 # Not for `configs`, where they are found elsewhere in the file.
 _NOT_GONE = ("input_dim", "input_dtype", "input_length", "batch_input_shape", "filters")
@@ -18,24 +23,75 @@ _MORE_NAMES = {
     "Reshape": {"dims": "target_shape"},
 }
 _SEQUENCES = ("SimpleRNN", "LSTM", "GRU", "Conv1D", "LocallyConnected1D", "Dense")
-# Positional arguments of Keras 1, where today's have another order.
-_POSITIONAL_2D = ("nb_filter", "nb_row", "nb_col", "init", "activation", "weights", "border_mode")
-_POSITIONAL_3D = (
-    "nb_filter",
-    "kernel_dim1",
-    "kernel_dim2",
-    "kernel_dim3",
-    "init",
-    "activation",
-    "weights",
-    "border_mode",
-)
+# Positional arguments of Keras 1, for layers that have another order today.
+_DENSE = ("output_dim", "init", "activation", "weights")
+_REGULARIZED = ("W_regularizer", "b_regularizer", "activity_regularizer")
+_CONSTRAINED = ("W_constraint", "b_constraint", "bias")
+_TAIL = (*_REGULARIZED, *_CONSTRAINED)
+_GATES = ("output_dim", "init", "inner_init")
+_GATES_TAIL = ("W_regularizer", "U_regularizer", "b_regularizer", "dropout_W", "dropout_U")
+_CONV_1D = ("nb_filter", "filter_length", "init", "activation", "weights", "border_mode")
+_CONV_2D = ("nb_filter", "nb_row", "nb_col", "init", "activation", "weights", "border_mode")
+_CONV_3D = ("nb_filter", "kernel_dim1", "kernel_dim2", "kernel_dim3", *_CONV_2D[3:])
+_IMAGES = ("subsample", "dim_ordering", *_TAIL)
+_POOL = ("pool_size", "strides", "border_mode", "dim_ordering")
 POSITIONAL: dict[str, tuple] = {
-    "Conv2D": _POSITIONAL_2D,
-    "SeparableConv2D": _POSITIONAL_2D,
-    "Conv3D": _POSITIONAL_3D,
-    "LocallyConnected2D": _POSITIONAL_2D,
-    "Conv2DTranspose": (*_POSITIONAL_2D[:3], "output_shape", *_POSITIONAL_2D[3:]),
+    "Dense": (*_DENSE, *_TAIL, "input_dim"),
+    "MaxoutDense": ("output_dim", "nb_feature", "init", "weights", *_TAIL, "input_dim"),
+    "Highway": ("init", "transform_bias", "activation", "weights", *_TAIL, "input_dim"),
+    "Conv1D": (*_CONV_1D, "subsample_length", *_TAIL, "input_dim", "input_length"),
+    "LocallyConnected1D": (*_CONV_1D, "subsample_length", *_TAIL, "input_dim", "input_length"),
+    "Conv2D": (*_CONV_2D, *_IMAGES),
+    "LocallyConnected2D": (*_CONV_2D, *_IMAGES),
+    "Conv3D": (*_CONV_3D, *_IMAGES),
+    "Conv2DTranspose": (*_CONV_2D[:3], "output_shape", *_CONV_2D[3:], *_IMAGES),
+    "SeparableConv2D": (
+        *_CONV_2D, "subsample", "depth_multiplier", "dim_ordering", "depthwise_regularizer",
+        "pointwise_regularizer", "b_regularizer", "activity_regularizer", "depthwise_constraint",
+        "pointwise_constraint", "b_constraint", "bias",
+    ),
+    "SimpleRNN": (*_GATES, "activation", *_GATES_TAIL),
+    "LSTM": (*_GATES, "forget_bias_init", "activation", "inner_activation", *_GATES_TAIL),
+    "GRU": (*_GATES, "activation", "inner_activation", *_GATES_TAIL),
+    "ConvLSTM2D": (
+        *_CONV_2D[:3], "init", "inner_init", "forget_bias_init", "activation", "inner_activation",
+        "dim_ordering", "border_mode", "subsample", *_GATES_TAIL,
+    ),
+    "Embedding": (
+        "input_dim", "output_dim", "init", "input_length", "W_regularizer",
+        "activity_regularizer", "W_constraint", "mask_zero", "weights", "dropout",
+    ),
+    "BatchNormalization": (
+        "epsilon", "mode", "axis", "momentum", "weights", "beta_init", "gamma_init",
+        "gamma_regularizer", "beta_regularizer",
+    ),
+    "PReLU": ("init", "weights", "shared_axes"),
+    "ZeroPadding2D": ("padding", "dim_ordering"),
+    "ZeroPadding3D": ("padding", "dim_ordering"),
+    "Cropping2D": ("cropping", "dim_ordering"),
+    "Cropping3D": ("cropping", "dim_ordering"),
+    "UpSampling2D": ("size", "dim_ordering"),
+    "UpSampling3D": ("size", "dim_ordering"),
+    "SpatialDropout2D": ("p", "dim_ordering"),
+    "SpatialDropout3D": ("p", "dim_ordering"),
+    **dict.fromkeys(
+        ("MaxPooling2D", "MaxPooling3D", "AveragePooling2D", "AveragePooling3D"), _POOL
+    ),
+    **dict.fromkeys(
+        (
+            "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling2D",
+            "GlobalAveragePooling3D",
+        ),
+        ("dim_ordering",),
+    ),
+}  # fmt: skip
+# A dilated convolution of Keras 1 has its rate after the strides.
+DILATED = {
+    name: (*order[:place], "atrous_rate", *order[place:])
+    for name, order, place in (
+        ("Conv1D", POSITIONAL["Conv1D"], 7),
+        ("Conv2D", POSITIONAL["Conv2D"], 8),
+    )
 }
 
 
@@ -50,30 +106,50 @@ def _table(cls: type) -> tuple[str, dict]:
     return cls.__name__, {}
 
 
-def _by_name(name: str, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """Positional arguments of a Keras-1 convolution, by their names."""
-    names = POSITIONAL.get(name, ())
-    if names and len(args) >= 2 and all(isinstance(one, int) for one in args[1:2]):
-        return (), {**dict(zip(names, args)), **kwargs}
-    return args, kwargs
-
-
-def translate(cls: type, args: tuple, kwargs: dict, old: bool = False) -> tuple | None:
+def translate(
+    cls: type,
+    args: tuple,
+    kwargs: dict,
+    ordered: bool = False,
+    quiet: bool = False,
+    positional: dict[str, tuple] = POSITIONAL,
+) -> tuple | None:
     """Arguments in today's spelling; None if they are in it already, or in none.
 
     Args:
         cls: The class.
         args: Positional arguments.
         kwargs: Keyword arguments.
-        old: Whether positional arguments are known to be in the order of Keras 1.
+        ordered: Whether positional arguments are known to be in the order of Keras 1.
+        quiet: Whether the caller warns itself.
+        positional: That order, by layer.
     """
     name, renamed = _table(cls)
+    order = positional.get(name, ())
     found = [key for key in kwargs if renamed.get(key, key) != key and not _both(cls, key)]
-    one_more = {"nb_row", "nb_col", "kernel_dim1", "forget_bias_init", "dim_ordering"} & set(kwargs)
-    first = bool(found or one_more or old)
-    if first:
-        args, kwargs = _by_name(name, args, kwargs)
-        found = [key for key in kwargs if renamed.get(key, key) != key and not _both(cls, key)]
+    first = bool(found or ordered or _ONLY_IN_KERAS_1 & set(kwargs))
+    if first and order and (ordered or len(args) > 1):
+        if not ordered:
+            # `Dense(64, activation="relu", init="uniform")` begins alike in both.
+            ordered = _is_ordered(name, args)
+        if ordered:
+            if len(args) > len(order):
+                raise TypeError(
+                    f"{cls.__name__} took at most {len(order)} positional arguments in Keras 1:"
+                    f" {list(order)}. Received: {len(args)}"
+                )
+            twice = set(order[: len(args)]) & set(kwargs)
+            if twice:
+                raise TypeError(
+                    f"{cls.__name__} received {sorted(twice)} by position, in the order of Keras 1,"
+                    " and by name."
+                )
+            kwargs = {**dict(zip(order, args)), **kwargs}
+            if not quiet and len(args) > 1:
+                listed = ", ".join(order[: len(args)])
+                warn_once(f"{cls.__name__}({listed})", f"{cls.__name__} with these by name")
+            args = ()
+            found = [key for key in kwargs if renamed.get(key, key) != key and not _both(cls, key)]
     new = dict(kwargs)
     for key in found:
         target = renamed[key]
@@ -83,7 +159,7 @@ def translate(cls: type, args: tuple, kwargs: dict, old: bool = False) -> tuple 
                 f" older Keras. Pass `{target}` alone."
             )
         new[target] = new.pop(key)
-        if not old:
+        if not (quiet or ordered):
             warn_once(f"{cls.__name__}({key}=...)", f"{cls.__name__}({target}=...)")
     if first:
         configs.make_old_objects_known()
@@ -93,6 +169,8 @@ def translate(cls: type, args: tuple, kwargs: dict, old: bool = False) -> tuple 
         for key, value in new.items():
             if isinstance(value, (str, dict)):
                 new[key] = configs._value(key, value, 1)
+            elif key.endswith("initializer") and inspect.isroutine(value):
+                new[key] = _initializer_of_keras_1(value)
     if name in ("Conv2DTranspose", "Conv3DTranspose") and first:
         new.pop("output_shape", None)
     changed = _drop_gone(cls, name, new)
@@ -100,6 +178,35 @@ def translate(cls: type, args: tuple, kwargs: dict, old: bool = False) -> tuple 
     if first or changed:
         return args, new
     return None
+
+
+# No layer of today knows these.
+_ONLY_IN_KERAS_1 = {
+    "nb_row", "nb_col", "kernel_dim1", "forget_bias_init", "dim_ordering", "atrous_rate",
+}  # fmt: skip
+
+
+def _is_ordered(name: str, args: tuple) -> bool:
+    """Whether arguments that came with keywords of Keras 1 are in its order too."""
+    if name in ("Conv2D", "SeparableConv2D", "LocallyConnected2D", "Conv2DTranspose", "Conv3D"):
+        return isinstance(args[1], int)
+    if name in ("Dense", "LSTM", "GRU", "SimpleRNN"):
+        return isinstance(args[1], str) and args[1] not in registry.activations
+    return True
+
+
+def _initializer_of_keras_1(function: Any) -> Any:
+    """A function `(shape, name=None)` that makes a variable, as today's `(shape, dtype)`."""
+    taken = inspect.signature(function).parameters
+    if "dtype" in taken:
+        return function
+
+    def initialize(shape: Any, dtype: Any = None, **_: Any) -> Any:
+        options = {"name": None} if "name" in taken else {}
+        return ops.convert_to_tensor(np.asarray(plain(function(shape, **options))), dtype)
+
+    initialize.__name__ = getattr(function, "__name__", "initialize")
+    return initialize
 
 
 def _both(cls: type, key: str) -> bool:
@@ -136,12 +243,16 @@ def _shape_of_sequence(cls: type, name: str, kwargs: dict) -> bool:
     return True
 
 
-def construct(cls: type, args: tuple, kwargs: dict) -> Any:
+def construct(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> Any:
     """An instance of `cls` from arguments in an old spelling; None if they are in none."""
-    translated = translate(cls, args, kwargs)
-    if translated is None:
-        return None
-    return cls(*translated[0], **translated[1])
+    translated = translate(cls, args, kwargs, ordered)
+    args, kwargs = translated or (args, kwargs)
+    for (name, key), other in configs.OTHER_LAYERS.items():
+        if key in kwargs and cls.__name__ == name and cls.__module__.startswith("minikeras."):
+            warn_once(f"{name}({key}=...)", f"{name}() without `{key}`, which is gone")
+            configs.make_old_objects_known()
+            return registry.layers.lookup(other, "class_name")(*args, **kwargs)
+    return None if translated is None else cls(*args, **kwargs)
 
 
 # What every layer took

@@ -239,6 +239,8 @@ class _LocallyConnected(_Old):
 class LocallyConnected1D(_LocallyConnected):
     """A 1D convolution whose kernel differs from place to place (Keras 1 and 2)."""
 
+    _input_axes = (None,)
+
 
 @registry.layers.register("LocallyConnected2D")
 class LocallyConnected2D(_LocallyConnected):

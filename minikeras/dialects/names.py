@@ -7,6 +7,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from minikeras.dialects import warn_once
+
 _OLD_LAYERS = (
     "Highway",
     "LocallyConnected1D",
@@ -16,70 +18,197 @@ _OLD_LAYERS = (
     "SReLU",
     "ThresholdedReLU",
 )
+_OLD_ORDER = (
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
+    "Convolution2D",
+    "Convolution3D",
+    "Deconvolution2D",
+    "Merge",
+    "SeparableConvolution2D",
+)
 # Module -> name in it -> where it is ("module:name").
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
         **{name: f"dialects.layers:{name}" for name in _OLD_LAYERS},
-        "Merge": "dialects.merging:Merge",
-        "AtrousConvolution1D": "layers:Conv1D",
-        "AtrousConvolution2D": "layers:Conv2D",
-        "Convolution2D": "dialects.merging:Convolution2D",
-        "Convolution3D": "dialects.merging:Convolution3D",
+        **{name: f"dialects.merging:{name}" for name in _OLD_ORDER},
         "CuDNNGRU": "layers:GRU",
         "CuDNNLSTM": "layers:LSTM",
-        "Deconvolution2D": "layers:Conv2DTranspose",
         "Deconvolution3D": "layers:Conv3DTranspose",
-        "TimeDistributedDense": "layers:Dense",
         "InputSpec": "layers:InputSpec",
+        "TimeDistributedDense": "layers:Dense",
+    },
+    "models": {
+        "Input": "layers:Input",
+        "model_from_config": "layers:deserialize",
     },
     "regularizers": {
-        "activity_l1": "regularizers:l1",
-        "activity_l2": "regularizers:l2",
-        "activity_l1l2": "regularizers:l1_l2",
-        "l1l2": "regularizers:l1_l2",
-        "WeightRegularizer": "regularizers:L1L2",
         "ActivityRegularizer": "regularizers:L1L2",
+        "WeightRegularizer": "regularizers:L1L2",
+        "activity_l1": "regularizers:l1",
+        "activity_l1l2": "regularizers:l1_l2",
+        "activity_l2": "regularizers:l2",
+        "l1l2": "regularizers:l1_l2",
     },
     "constraints": {
-        "maxnorm": "constraints:MaxNorm",
         "max_norm": "constraints:MaxNorm",
-        "nonneg": "constraints:NonNeg",
-        "non_neg": "constraints:NonNeg",
-        "unitnorm": "constraints:UnitNorm",
-        "unit_norm": "constraints:UnitNorm",
+        "maxnorm": "constraints:MaxNorm",
         "min_max_norm": "constraints:MinMaxNorm",
+        "non_neg": "constraints:NonNeg",
+        "nonneg": "constraints:NonNeg",
+        "unit_norm": "constraints:UnitNorm",
+        "unitnorm": "constraints:UnitNorm",
+    },
+    "initializers": {
+        "normal": "initializers:RandomNormal",
+        "one": "initializers:Ones",
+        "uniform": "initializers:RandomUniform",
+        "zero": "initializers:Zeros",
+    },
+    "initializations": {
+        name: f"dialects.initializations:{name}"
+        for name in (
+            "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
+            "lecun_uniform", "normal", "one", "orthogonal", "uniform", "zero",
+        )
+    },
+    "losses": {
+        "cosine": "losses:cosine_similarity",
+        "cosine_proximity": "losses:cosine_similarity",
+    },
+    "metrics": {
+        "cosine": "losses:cosine_similarity",
+        "cosine_proximity": "losses:cosine_similarity",
+        "fbeta_score": "dialects.objectives:fbeta_score",
+        "fmeasure": "dialects.objectives:fmeasure",
+        "matthews_correlation": "dialects.objectives:matthews_correlation",
+        "precision": "dialects.objectives:precision",
+        "recall": "dialects.objectives:recall",
+    },
+    "optimizers": {
+        "adadelta": "optimizers:Adadelta",
+        "nadam": "optimizers:Nadam",
+    },
+    "utils": {
+        "categorical_probas_to_classes": "dialects.helpers:categorical_probas_to_classes",
+        "conv_output_length": "dialects.helpers:conv_output_length",
+        "convert_all_kernels_in_model": "dialects.helpers:convert_all_kernels_in_model",
+        "convert_kernel": "dialects.helpers:convert_kernel",
+        "get_from_module": "dialects.helpers:get_from_module",
+        "layer_from_config": "layers:deserialize",
+        "print_summary": "dialects.helpers:print_summary",
+        "probas_to_classes": "dialects.helpers:probas_to_classes",
     },
     "engine": {
         "Input": "layers:Input",
         "InputLayer": "layers:InputLayer",
         "InputSpec": "layers:InputSpec",
+        "KerasTensor": "engine.symbolic:KerasTensor",
         "Layer": "layers:Layer",
+        "Merge": "dialects.merging:Merge",
         "Model": "models:Model",
+        "Node": "engine.node:Node",
         "Sequential": "models:Sequential",
+        "get_source_inputs": "dialects.helpers:get_source_inputs",
+        "merge": "dialects.merging:merge",
     },
-}
+}  # fmt: skip
+NAMES["utils"]["get_source_inputs"] = NAMES["engine"]["get_source_inputs"]
+NAMES["legacy"] = {"MaxoutDense": NAMES["layers"]["MaxoutDense"]}
+
+_PRETRAINED = (
+    "a model of layers of your own: pretrained weights are downloads, which are not part of"
+    " minikeras. Weights that you have in a file are read by `model.load_weights`"
+)
+_GRAPH = "a functional model: `Model(inputs, outputs)`"
+# Module -> name in it that is gone -> what to use instead. Importing it works; using it says so.
+GONE: dict[str, dict[str, str]] = {
+    "models": {
+        "Container": _GRAPH,
+        "Graph": _GRAPH,
+        "model_from_yaml": "`model_from_json`: YAML was removed, since loading it could run code",
+    },
+    "layers": {
+        "AutoEncoder": "two models that share layers: `encoder = Model(inputs, code)`",
+        "ConvRecurrent2D": "`layers.ConvLSTM2D`",
+        "DenseFeatures": "preprocessing layers, such as `layers.StringLookup` and `layers.Dense`",
+        "LambdaMerge": "`layers.Lambda(function)(list of tensors)`",
+        "Recurrent": "`layers.RNN(cell)`, with a cell of your own",
+    },
+    "engine": {"Container": _GRAPH, "Network": _GRAPH},
+    "callbacks": {
+        "BaseLogger": "nothing: logs are averages over the epoch by themselves",
+    },
+    "regularizers": {
+        "EigenvalueRegularizer": "`regularizers.OrthogonalRegularizer`, or a function of your own"
+    },
+    "optimizers": {"TFOptimizer": "an optimizer of `minikeras.optimizers`"},
+    "utils": {
+        "GeneratorEnqueuer": "`utils.PyDataset`, which loads in the background itself",
+        "HDF5Matrix": "`h5py.File(path)[name]`, or a `utils.PyDataset` that reads slices of it",
+        "OrderedEnqueuer": "`utils.PyDataset`, which loads in the background itself",
+        "multi_gpu_model": "the model itself: computation is on the CPU",
+    },
+    "preprocessing": {},
+    "applications": dict.fromkeys(
+        (
+            "DenseNet121", "DenseNet169", "DenseNet201", "EfficientNetB0", "InceptionResNetV2",
+            "InceptionV3", "MobileNet", "MobileNetV2", "NASNetLarge", "NASNetMobile", "ResNet101",
+            "ResNet152", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception",
+            "decode_predictions", "preprocess_input",
+        ),
+        _PRETRAINED,
+    ),
+}  # fmt: skip
 _TOPOLOGY = ("layers", "models", "engine")
 # Module that is gone -> the modules that have its names.
 PATHS: dict[str, tuple[str, ...]] = {
+    "applications": (),
+    **{
+        f"applications.{name}": ("applications",)
+        for name in (
+            "densenet", "efficientnet", "imagenet_utils", "inception_resnet_v2", "inception_v3",
+            "mobilenet", "mobilenet_v2", "nasnet", "resnet", "resnet50", "resnet_v2", "vgg16",
+            "vgg19", "xception",
+        )
+    },
+    "backend.common": ("backend",),
+    "backend.tensorflow_backend": ("backend",),
+    "backend.theano_backend": ("backend",),
     "callbacks.callbacks": ("callbacks",),
+    "callbacks.tensorboard_v1": ("callbacks",),
+    "datasets.data_utils": ("utils",),
     "engine.base_layer": _TOPOLOGY,
     "engine.functional": _TOPOLOGY,
     "engine.input_layer": _TOPOLOGY,
+    "engine.keras_tensor": ("engine",),
     "engine.network": _TOPOLOGY,
     "engine.sequential": _TOPOLOGY,
     "engine.topology": _TOPOLOGY,
     "engine.training": _TOPOLOGY,
+    "initializations": (),
+    "layers.containers": ("models",),
     "layers.experimental": ("layers",),
     "layers.experimental.preprocessing": ("layers",),
     "layers.local": ("layers",),
+    "legacy": (),
+    "legacy.layers": ("layers",),
+    "legacy.models": ("models",),
     "objectives": ("losses",),
+    "utils.conv_utils": ("utils",),
     "utils.data_utils": ("utils",),
     "utils.generic_utils": ("utils",),
     "utils.layer_utils": ("utils",),
+    "utils.multi_gpu_utils": ("utils",),
     "utils.np_utils": ("utils",),
     "utils.vis_utils": ("utils",),
     "utils.visualize_util": ("utils",),
-}
+}  # fmt: skip
+
+_BETTER_METRICS = (
+    "metrics.F1Score, metrics.Precision or metrics.Recall: averages over batches are not the values"
+    " of the whole"
+)
 
 
 def find(module: str, name: str) -> Any:
@@ -90,28 +219,50 @@ def find(module: str, name: str) -> Any:
         return import_module("minikeras.dialects.backend").find(name)
     place = NAMES.get(module, {}).get(name)
     if place is None:
-        return None
+        instead = GONE.get(module, {}).get(name)
+        return None if instead is None else gone(f"{module}.{name}", instead)
     home, _, today = place.partition(":")
+    if home == "dialects.objectives":
+        warn_once(f"metrics.{name}", _BETTER_METRICS)
+    elif name not in today and (today not in _OLD_ORDER):
+        warn_once(f"{module}.{name}", f"{home}.{today}")
     return getattr(import_module(f"minikeras.{home}"), today)
+
+
+def gone(name: str, instead: str) -> Any:
+    """A class in the place of something that is gone. It can be imported; using it is an error."""
+
+    def use(*_: Any, **__: Any) -> None:
+        raise NotImplementedError(f"`{name}` of an older Keras is gone. Use {instead}.")
+
+    body = {"__new__": use, "__doc__": f"Gone. Use {instead}.", "__module__": f"minikeras.{name}"}
+    return type(name.rpartition(".")[2], (), body)
 
 
 class OldModule(ModuleType):
     """A module of an older Keras: its names are looked up in the modules of today."""
 
     def __getattr__(self, name: str) -> Any:
+        path = self.__name__.partition(".")[2]
         if not name.startswith("__"):
-            for home in PATHS[self.__name__.partition(".")[2]]:
+            found = find(path, name)
+            if found is not None:
+                return found
+            for home in PATHS[path]:
                 module = import_module(f"minikeras.{home}")
                 if hasattr(module, name):
                     return getattr(module, name)
+            if f"{path}.{name}" in PATHS:
+                return import_module(f"{self.__name__}.{name}")
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
 class _Loader:
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = OldModule(spec.name, "A module of an older Keras.")
-        names: set[str] = set()
-        for home in PATHS[spec.name.partition(".")[2]]:
+        path = spec.name.partition(".")[2]
+        names: set[str] = {*NAMES.get(path, ()), *GONE.get(path, ())}
+        for home in PATHS[path]:
             found = import_module(f"minikeras.{home}")
             names.update(getattr(found, "__all__", ()))
             names.update(NAMES.get(home, ()))
@@ -127,5 +278,8 @@ def find_spec(name: str) -> ModuleSpec | None:
     path = name.partition(".")[2]
     if path not in PATHS:
         return None
+    homes = PATHS[path]
+    if homes:
+        warn_once(path, homes[0])
     package = any(other.startswith(path + ".") for other in PATHS)
     return ModuleSpec(name, _Loader(), is_package=package)  # type: ignore[arg-type]

@@ -75,6 +75,23 @@ def matthews_correlation(y_true: Any, y_pred: Any) -> Any:
     return (tp * tn - fp * fn) / (below + 1e-7)
 
 
+def fbeta_score(y_true: Any, y_pred: Any, beta: float = 1) -> Any:
+    """Weighted harmonic mean of precision and recall of a batch (Keras 1).
+
+    Args:
+        y_true: 0 or 1 for each output.
+        y_pred: Probabilities.
+        beta: Float, default 1. How many times as much recall counts.
+
+    Raises:
+        ValueError: for a negative `beta`.
+    """
+    if beta < 0:
+        raise ValueError(f"Argument `beta` must not be negative. Received: {beta!r}")
+    p, r = precision(y_true, y_pred), recall(y_true, y_pred)
+    return (1 + beta**2) * (p * r) / (beta**2 * p + r + 1e-7)
+
+
 _HINGES = {"hinge": "keras2_hinge", "squared_hinge": "keras2_squared_hinge"}
 _COSINES = dict.fromkeys(("cosine_proximity", "cosine"), "keras1_cosine_proximity")
 _KERAS_1 = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtype_policy as policies
-from minikeras.engine import registry, spelling, tree
+from minikeras.engine import dtypes, registry, spelling, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.naming import auto_name, name_scope
@@ -19,6 +19,7 @@ from minikeras.engine.operation import (
     any_symbolic,
     as_input,
     call_kernel,
+    cast_tensor,
     infer_spec,
     unknown_batch,
 )
@@ -61,6 +62,15 @@ class Layer(LayerWeights, Operation):
 
     _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_loss_terms"})
 
+    # Before the width of an `input_dim`: time, for layers of sequences.
+    _input_axes: tuple = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
+            # The name of Keras 1.
+            cls.compute_output_shape = cls.get_output_shape_for  # type: ignore[attr-defined]
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
             known = spelling.known_keywords(cls)
@@ -68,6 +78,10 @@ class Layer(LayerWeights, Operation):
                 instance = spelling.understood(cls, args, kwargs)
                 if instance is not None:
                     return instance
+        if args and cls.__name__ in spelling.OLD_ORDERS and spelling.is_old_order(cls, args):
+            instance = spelling.understood(cls, args, kwargs, ordered=True)
+            if instance is not None:
+                return instance
         instance = Operation.__new__(cls, *args, **kwargs)
         # In place before a constructor runs, so that attributes may be set before super().__init__
         instance.__dict__.update(
@@ -110,7 +124,7 @@ class Layer(LayerWeights, Operation):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
         if input_dim is not None and input_shape is None:
-            input_shape = (input_dim,)
+            input_shape = (*self._input_axes, input_dim)
         if batch_shape is not None:
             self._batch_input_shape = standardize_shape(batch_shape)
         elif input_shape is not None:
@@ -149,6 +163,11 @@ class Layer(LayerWeights, Operation):
             for group in (self._trainable_variables, self._non_trainable_variables):
                 group[:] = [one for one in group if one is not value]
         object.__delattr__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in spelling.OLD_ATTRIBUTES:
+            return spelling.old_attribute(self, name)
+        return super().__getattr__(name)
 
     def _track_variable(self, variable: Variable) -> None:
         for group in (self._trainable_variables, self._non_trainable_variables):
@@ -319,6 +338,12 @@ class Layer(LayerWeights, Operation):
     def _post_build(self) -> None:
         """Hook after building."""
 
+    def _build_at_init(self) -> None:
+        """Count as built, at the end of a constructor, unless a subclass has a `build` to run."""
+        if getattr(type(self).build, "_is_default", False):
+            self.built = True
+            self._post_build()
+
     def _maybe_build(self, args: tuple, kwargs: dict) -> None:
         shapes: dict[str, Any] = {}
         names = _call_parameters(type(self))
@@ -364,7 +389,7 @@ class Layer(LayerWeights, Operation):
         policy = self._dtype_policy
         if isinstance(policy, policies.DTypePolicyMap):
             policy = self.dtype_policy
-        return policy.compute_array_dtype
+        return policy.input_array_dtype
 
     def _call_in_run(self, args: tuple, kwargs: dict) -> Any:
         """The body of a call on tensors: training flag, masks, activity regularizer."""
@@ -375,7 +400,7 @@ class Layer(LayerWeights, Operation):
             kwargs = {key: value for key, value in kwargs.items() if key != "training"}
         training = explicit
         if training is None:
-            training = outer.training if outer is not None else None
+            training = outer.training if outer is not None else state.learning_phase
             if training is None and takes_training:
                 training = _default_of(type(self), "training")
         if takes_training and training is not None and not self._runs_kernel():
@@ -393,11 +418,14 @@ class Layer(LayerWeights, Operation):
         if outer is None:
             self._clear_losses()
         state.run = run
+        autocast = state.autocast
         try:
             with name_scope(self.name, caller=self):
+                if autocast is not None or self._dtype_policy.is_mixed:
+                    state.autocast = self._variables_read_in()
                 outputs = self.call(*args, **kwargs)
         finally:
-            state.run = outer
+            state.run, state.autocast = outer, autocast
         if self.activity_regularizer is not None:
             self._regularize_activity(outputs)
         if previous_masks is not None:
@@ -405,6 +433,23 @@ class Layer(LayerWeights, Operation):
         elif self._makes_masks():
             self._set_masks(args, outputs, None)
         return outputs
+
+    def _variables_read_in(self) -> str | None:
+        """The dtype that floating variables are read in while the layer is called; None: theirs."""
+        compute = self.compute_dtype
+        if state.autocast is None:
+            return compute if compute != self.variable_dtype else None
+        return compute if self.autocast and dtypes.is_float(compute) else None
+
+    def _narrow(self, outputs: Any) -> Any:
+        """Outputs that a kernel made with wider variables, in the compute dtype."""
+        wide = dtypes.numpy_dtype(self.variable_dtype)
+        narrow = dtypes.to_numpy_dtype(self.compute_dtype)
+        if wide == narrow or not self.autocast:
+            return outputs
+        return tree.map_structure(
+            lambda one: cast_tensor(one, narrow) if one.dtype == wide else one, outputs
+        )
 
     def _runs_kernel(self) -> bool:
         return not self.composite
@@ -425,16 +470,21 @@ class Layer(LayerWeights, Operation):
             if isinstance(value, (Tensor, Variable)):
                 kwargs[key] = value.array
         if training is None or (state.run is not None and state.run.training == training):
-            return call_kernel(self, leaves, kwargs)
+            outputs = call_kernel(self, leaves, kwargs)
+            return self._narrow(outputs) if self._dtype_policy.is_mixed else outputs
         outer = state.run
         state.run = Run(bool(training))
         if outer is not None:
             state.run.recording, state.run.sink = outer.recording, outer.sink
             state.run.losses = outer.losses
         try:
-            return call_kernel(self, leaves, kwargs)
+            outputs = call_kernel(self, leaves, kwargs)
+            return self._narrow(outputs) if self._dtype_policy.is_mixed else outputs
         finally:
             state.run = outer
+
+    # Whether an activity regularizer is divided by the batch size; see `dialects.eras`.
+    _activity_mean = True
 
     def _regularize_activity(self, outputs: Any) -> None:
         for output in tree.flatten(outputs):
@@ -454,9 +504,6 @@ class Layer(LayerWeights, Operation):
         for position, argument in enumerate(args):
             mask = _masks_of(argument)
             if mask is None:
-    # Whether an activity regularizer is divided by the batch size; see `dialects.eras`.
-    _activity_mean = True
-
                 continue
             if position == 0:
                 masks = mask

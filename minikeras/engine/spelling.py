@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable)
@@ -43,12 +45,102 @@ def _find_keywords(cls: type) -> frozenset:
     return frozenset(found)
 
 
-def understood(cls: type, args: tuple, kwargs: dict) -> Any:
+# Layer -> where a positional argument shows the order of Keras 1: (position, how). "init" is the
+# name of an initializer, "text" any string, "order" a name of an order of dimensions.
+OLD_ORDERS: dict[str, tuple] = {
+    "Dense": ((1, "init"), (2, "text")),
+    "LSTM": ((1, "init"),),
+    "GRU": ((1, "init"),),
+    "SimpleRNN": ((1, "init"),),
+    "Embedding": ((3, "whole"),),
+    "Conv1D": ((2, "text"),),
+    "LocallyConnected1D": ((2, "text"),),
+    "Conv2D": ((3, "init"),),
+    "SeparableConv2D": ((3, "init"),),
+    "LocallyConnected2D": ((3, "init"),),
+    "Conv2DTranspose": ((3, "shape"),),
+    "Conv3D": ((4, "init"),),
+    "ConvLSTM2D": ((3, "init"),),
+    "BatchNormalization": ((0, "float"),),
+    "MaxoutDense": ((2, "init"),),
+    "Highway": ((0, "init"),),
+    "PReLU": ((0, "old init"),),
+    "ZeroPadding2D": ((0, "four"), (1, "order")),
+    **dict.fromkeys(
+        (
+            "MaxPooling2D", "MaxPooling3D", "AveragePooling2D", "AveragePooling3D",
+        ),
+        ((3, "order"),),
+    ),
+    **dict.fromkeys(
+        (
+            "UpSampling2D", "UpSampling3D", "ZeroPadding3D", "Cropping2D", "Cropping3D",
+            "SpatialDropout2D", "SpatialDropout3D",
+        ),
+        ((1, "order"),),
+    ),
+    **dict.fromkeys(
+        (
+            "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling2D",
+            "GlobalAveragePooling3D",
+        ),
+        ((0, "order"),),
+    ),
+}  # fmt: skip
+_OLD_INITIALIZERS = frozenset("zero one normal uniform".split())
+_INITIALIZERS = _OLD_INITIALIZERS | frozenset(
+    "zeros ones glorot_normal glorot_uniform he_normal he_uniform identity lecun_uniform"
+    " orthogonal".split()
+)
+_SHOWS: dict[str, Callable[[Any], bool]] = {
+    "init": lambda one: isinstance(one, str) and one in _INITIALIZERS,
+    "old init": lambda one: isinstance(one, str) and one in _OLD_INITIALIZERS,
+    "text": lambda one: isinstance(one, str),
+    "order": lambda one: one in ("th", "tf") if isinstance(one, str) else False,
+    "float": lambda one: isinstance(one, float),
+    "whole": lambda one: isinstance(one, int) and not isinstance(one, bool),
+    "shape": lambda one: isinstance(one, (tuple, list)),
+    "four": lambda one: isinstance(one, (tuple, list)) and len(one) == 4 or isinstance(one, dict),
+}
+
+
+def is_old_order(cls: type, args: tuple) -> bool:
+    """Whether positional arguments of a built-in class are in the order of Keras 1."""
+    return cls.__module__.startswith("minikeras.") and any(
+        len(args) > position and _SHOWS[kind](args[position])
+        for position, kind in OLD_ORDERS[cls.__name__]
+    )
+
+
+# Attributes that layers had in Keras 1 and 2; `minikeras.dialects.attributes` knows them.
+OLD_ATTRIBUTES = frozenset(
+    "W U b init inner_init inner_activation output_dim nb_filter filter_length nb_row nb_col"
+    " border_mode subsample subsample_length dim_ordering W_regularizer U_regularizer b_regularizer"
+    " W_constraint b_constraint p sigma pool_length stride input_shape output_shape get_input_at"
+    " get_output_at get_input_shape_at get_output_shape_at get_input_mask_at get_output_mask_at"
+    " input_mask output_mask inbound_nodes outbound_nodes get_output_shape_for get_output get_input"
+    " get_params get_updates_for get_losses_for add_update updates uses_learning_phase regularizers"
+    " constraints reset_states batch_input_shape".split()
+)
+
+
+def old_attribute(layer: Any, name: str) -> Any:
+    """An attribute that layers had in an older Keras.
+
+    Raises:
+        AttributeError: if this layer has nothing to answer with.
+    """
+    return import_module("minikeras.dialects.attributes").find(layer, name)
+
+
+def understood(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> Any:
     """An instance made from arguments in an old spelling, or None.
+
+    `ordered` says that positional arguments are in the order of Keras 1.
 
     The caller is `__new__`: the instance is complete, and its next `__init__` does nothing.
     """
-    made = _dialects().translate_construction(cls, args, kwargs)
+    made = _dialects().translate_construction(cls, args, kwargs, ordered)
     if isinstance(made, cls):
         object.__setattr__(made, "__class__", _complete(type(made)))  # type: ignore[arg-type]
     return made
@@ -87,6 +179,16 @@ def older_names(module: str, home: Any = None) -> Callable[[str], Any]:
         raise AttributeError(f"module 'minikeras.{module}' has no attribute {name!r}")
 
     return find
+
+
+def answer_calls(module: str, function: Callable) -> None:
+    """Let a module be called: in an older Keras its name was that of `function`."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    kind = type("CallableModule", (ModuleType,), {"__call__": __call__})
+    sys.modules[module].__class__ = kind
 
 
 def understands_old(function: Function) -> Function:

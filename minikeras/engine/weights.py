@@ -18,6 +18,17 @@ def unique(items: list) -> list:
     return [item for item in items if not (id(item) in seen or seen.add(id(item)))]  # type: ignore[func-returns-value]
 
 
+class _Appended(list):
+    """The trainable variables of a layer; what is appended becomes one of them."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer._trainable_variables)
+        self._layer = layer
+
+    def append(self, variable: Any) -> None:
+        self._layer._track_variable(variable)
+
+
 class LayerWeights:
     """What a `Layer` does with its variables."""
 
@@ -113,12 +124,10 @@ class LayerWeights:
 
     @property
     def variables(self) -> list:
-        """All variables: weights, seed states and metric states of the layer and its sublayers."""
+        """The weights and seed states of the layer and its sublayers; metrics have their own."""
         found: list = self._own(with_seeds=True)
         for layer in self._layers:
             found += layer.variables
-        for metric in self._metrics:
-            found += metric.variables
         return unique(found)
 
     @property
@@ -149,6 +158,23 @@ class LayerWeights:
         if not self.trainable:  # type: ignore[attr-defined]
             return []
         return [weight for weight in self.weights if weight.trainable]
+
+    @trainable_weights.setter
+    def trainable_weights(self, variables: list) -> None:
+        # Layers of users of Keras 1 say so in `build` which of their variables training changes.
+        chosen = {id(one) for one in variables}
+        own = unique([*self._trainable_variables, *variables])
+        inner = {id(one) for layer in self._layers for one in layer.variables}
+        for variable in own:
+            if id(variable) not in chosen:
+                variable.trainable = False
+                self._non_trainable_variables.append(variable)
+        self._trainable_variables[:] = [one for one in variables if id(one) not in inner]
+
+    @property
+    def _trainable_weights(self) -> list:
+        # Layers of users of Keras 2 append to it.
+        return _Appended(self)
 
     @property
     def non_trainable_weights(self) -> list:
@@ -240,4 +266,4 @@ class LayerWeights:
                 f" {[variable.name for variable in own]}"
             )
         for index, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(index)]))
+            variable.take(np.asarray(store[str(index)]))

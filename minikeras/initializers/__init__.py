@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry
+from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, plain
 from minikeras.initializers.constant_initializers import (
@@ -146,3 +147,6 @@ def get(identifier: Any) -> Any:
     'GlorotUniform'
     """
     return registry.initializers.get(identifier)
+
+
+__getattr__ = older_names("initializers")

@@ -2,13 +2,12 @@
 
 import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from minikeras.engine import serialization
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.engine.spelling import older_names
+from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from minikeras.layers.attention import AdditiveAttention, Attention
 from minikeras.layers.convolutional import (
@@ -142,7 +141,6 @@ from minikeras.layers.separable import (
     SeparableConv2D,
 )
 from minikeras.layers.separable import SeparableConv1D as SeparableConvolution1D
-from minikeras.layers.separable import SeparableConv2D as SeparableConvolution2D
 from minikeras.layers.spatial import (
     Cropping1D,
     Cropping2D,
@@ -382,11 +380,9 @@ for _name in (
     vars(sys.modules[f"{__name__}.{_name}"]).setdefault("__getattr__", __getattr__)
 
 
-class _Merging(ModuleType):
-    """The module `layers.merge`, which was a function in Keras 1 and answers as one too."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return import_module("minikeras.dialects.merging").merge(*args, **kwargs)
+def _merge(*args: Any, **kwargs: Any) -> Any:
+    return import_module("minikeras.dialects.merging").merge(*args, **kwargs)
 
 
-sys.modules[f"{__name__}.merge"].__class__ = _Merging
+# The module `layers.merge` was a function in Keras 1.
+answer_calls(f"{__name__}.merge", _merge)

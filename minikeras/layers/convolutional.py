@@ -242,6 +242,8 @@ class Conv1D(BaseConv):
     (4, 8, 32)
     """
 
+    _input_axes = (None,)
+
     rank = 1
 
 

@@ -101,6 +101,7 @@ class RNN(Layer):
     """
 
     _no_track = Layer._no_track | {"states"}
+    _input_axes = (None,)
 
     def __init__(
         self,

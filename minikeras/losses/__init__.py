@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
+from minikeras.engine.spelling import older_names
 from minikeras.losses.circle import Circle, circle
 from minikeras.losses.crossentropy import (
     BinaryCrossentropy,
@@ -144,3 +145,6 @@ def get(identifier: Any) -> Any:
     'mean_squared_error'
     """
     return registry.losses.get(identifier)
+
+
+__getattr__ = older_names("losses")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
+from minikeras.engine.spelling import older_names
 from minikeras.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -109,6 +110,8 @@ def _function(name: str) -> Any:
     """The metric or loss function of that name, where no metric class has it; else None."""
     found = registry.metric_functions.find(name)
     found = registry.losses.find(name) if found is None else found
+    if found is None and name in ("fmeasure", "fbeta_score", "matthews_correlation"):
+        return older_names("metrics")(name)
     return None if isinstance(found, type) else found
 
 
@@ -136,7 +139,7 @@ def __getattr__(name: str) -> Any:
         from minikeras import losses
 
         return getattr(losses, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return older_names("metrics")(name)
 
 
 __all__ = [

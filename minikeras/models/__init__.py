@@ -1,5 +1,6 @@
 """`keras.models`: sequential, functional and subclassed models."""
 
+from minikeras.engine.spelling import older_names
 from minikeras.models.cloning import clone_model
 from minikeras.models.functional import Function, Functional
 from minikeras.models.model import Model, model_from_json
@@ -30,3 +31,6 @@ __all__ = [
     "model_from_json",
     "save_model",
 ]
+
+
+__getattr__ = older_names("models")

@@ -19,6 +19,11 @@ _OLD_METHODS = frozenset(
     "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
     " to_yaml".split()
 )
+# `minikeras.dialects.attributes` has these.
+_OLD_ATTRIBUTES = frozenset(
+    "model flattened_layers state_updates total_loss targets sample_weights container_nodes"
+    " layers_by_depth nodes_by_depth".split()
+)
 
 
 def functional_arguments(args: tuple, kwargs: dict) -> bool:
@@ -83,6 +88,8 @@ class Model(Trainer, Layer):
         if name in _OLD_METHODS:
             methods = import_module("minikeras.dialects.calls").METHODS
             return partial(methods[name], self)
+        if name in _OLD_ATTRIBUTES:
+            return import_module("minikeras.dialects.attributes").find_of_model(self, name)
         return super().__getattr__(name)
 
     # Layers

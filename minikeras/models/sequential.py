@@ -135,6 +135,9 @@ class Sequential(GraphModel, Model):
 
         previous = self.__dict__.get("_functional")
         self.__dict__.update(built=False, _functional=None)
+        if self._stack and _has_several_inputs(self._stack[0]):
+            self._build_on_several_inputs()
+            return
         if self._stack and isinstance(self._stack[0], InputLayer):
             if len(self._stack) > 1:
                 if previous is not None and len(previous._operations) == len(self._stack) - 1:
@@ -154,6 +157,9 @@ class Sequential(GraphModel, Model):
                 f"Sequential model {self.name} cannot be built because it has no layers. Call"
                 " `model.add(layer)`."
             )
+        if _has_several_inputs(self._stack[0]):
+            self._build_on_several_inputs()
+            return
         if isinstance(self._stack[0], InputLayer):
             shape = self._stack[0].batch_shape
             if input_shape is not None and _is_other(shape, input_shape):
@@ -191,6 +197,21 @@ class Sequential(GraphModel, Model):
                         )
         self._finish(inputs, x)
 
+    def _build_on_several_inputs(self) -> None:
+        """Connect the layers on top of a first model with several inputs, as a `Merge` makes it."""
+        from minikeras.layers.core import Input
+
+        first = self._stack[0]
+        inputs = [
+            Input(batch_shape=one.shape, dtype=one.dtype, name=one._keras_history.operation.name)
+            for one in first.inputs  # type: ignore[attr-defined]
+        ]
+        x: Any = inputs
+        with name_scope(self.name, caller=self):
+            for layer in self._stack:
+                x = layer(x)
+        self._finish(inputs, x)
+
     def _finish(self, inputs: Any, outputs: Any) -> None:
         functional = Functional(inputs, outputs, name=self.name)
         self.__dict__.update(_functional=functional, built=True)
@@ -198,7 +219,10 @@ class Sequential(GraphModel, Model):
         self._post_build()
 
     def _build_shapes_set(self) -> None:
-        self.__dict__["_build_shapes"] = {"input_shape": self._stack[0].batch_shape}
+        shape = getattr(self._stack[0], "batch_shape", None)
+        self.__dict__["_build_shapes"] = {
+            "input_shape": self.input_shape if shape is None else shape
+        }
 
     build._is_default = False  # type: ignore[attr-defined]
 
@@ -344,7 +368,7 @@ class Sequential(GraphModel, Model):
             "dtype": dtype_config(self._dtype_policy),
             "layers": [serialization.serialize(layer) for layer in stack],
         }
-        if self._functional is not None or (stack and isinstance(stack[0], InputLayer)):
+        if stack and isinstance(stack[0], InputLayer):
             config["build_input_shape"] = tuple(stack[0].batch_shape)  # type: ignore[attr-defined]
         return config
 
@@ -370,6 +394,11 @@ class Sequential(GraphModel, Model):
         if config.get("trainable") is False:
             model.trainable = False
         return model
+
+
+def _has_several_inputs(layer: Layer) -> bool:
+    known = isinstance(layer, (Functional, Sequential)) and layer.built
+    return known and len(layer.inputs) > 1  # type: ignore[attr-defined]
 
 
 def _input_dtype(layer: Layer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
+from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.optimizers import legacy, schedules
 from minikeras.optimizers.adafactor import Adafactor
 from minikeras.optimizers.adagrad import Adadelta, Adagrad
@@ -88,3 +89,10 @@ def get(identifier: Any) -> Any:
         f"Could not interpret optimizer identifier: {identifier!r}. Pass the name of an optimizer,"
         " an instance, or its config."
     )
+
+
+__getattr__ = older_names("optimizers")
+
+# Keras 1 and 2 called optimizers so, which are modules here.
+for _optimizer in (Adagrad, Adam, Adamax, RMSprop, SGD):
+    answer_calls(_optimizer.__module__, _optimizer)

@@ -59,6 +59,9 @@ class Adam(KernelOptimizer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(amsgrad, float):
+            # The order of Keras 1 and 2.0 to 2.3 went on with the decay and `amsgrad`.
+            kwargs["decay"], amsgrad, weight_decay = amsgrad, bool(weight_decay), None
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor,

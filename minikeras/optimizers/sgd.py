@@ -57,11 +57,16 @@ class SGD(KernelOptimizer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(nesterov, float):
+            # The order of Keras 1 and 2.0 to 2.3: rate, momentum, decay, nesterov.
+            kwargs["decay"], nesterov, weight_decay = nesterov, bool(weight_decay), None
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor,
             gradient_accumulation_steps, name, **kwargs,
         )  # fmt: skip
+        if type(momentum) is int:
+            momentum = float(momentum)
         if not isinstance(momentum, float) or not 0 <= momentum <= 1:
             raise ValueError(
                 f"`momentum` must be a float between [0, 1]. Received: momentum={momentum!r}"

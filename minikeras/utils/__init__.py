@@ -7,6 +7,8 @@ Each name is imported from the module that defines it when it is first used, sin
 from importlib import import_module
 from typing import Any
 
+from minikeras.engine.spelling import older_names
+
 # Public name -> the module that defines it. Not there yet: FeatureSpace, bounding_boxes, and in
 # `utils.model_visualization` get_source_inputs, model_to_dot and plot_model.
 _NAMES = {
@@ -51,7 +53,7 @@ __all__ = [*_NAMES]
 
 def __getattr__(name: str) -> Any:
     if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return older_names("utils")(name)
     value = getattr(import_module(f"minikeras.{_NAMES[name]}"), name)
     globals()[name] = value
     return value

@@ -133,7 +133,7 @@ def test_both_spellings_at_once_are_refused():
 
 def test_what_changed_results_is_refused():
     with pytest.raises(ValueError, match="mode"):
-        layers.BatchNormalization(mode=2)
+        layers.BatchNormalization(mode=3)
 
 
 @pytest.mark.parametrize("name", ["Dense", "LSTM", "Conv2D", "Embedding"])

@@ -1,0 +1,80 @@
+"""Small functions of `keras.utils` that are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def probas_to_classes(y_pred: Any) -> Any:
+    """Classes from probabilities; those of one column are compared with 1/2."""
+    y = np.asarray(y_pred)
+    if y.ndim > 1 and y.shape[1] > 1:
+        return categorical_probas_to_classes(y)
+    return np.array([1 if p > 0.5 else 0 for p in y.reshape(-1)])
+
+
+def categorical_probas_to_classes(p: Any) -> Any:
+    """The likeliest class of each row."""
+    return np.argmax(p, axis=1)
+
+
+def convert_kernel(kernel: Any) -> Any:
+    """A kernel of a convolution turned by 180 degrees, as Theano and TensorFlow differ in it."""
+    kernel = np.asarray(kernel)
+    if not 3 <= kernel.ndim <= 5:
+        raise ValueError(f"Invalid kernel shape: {kernel.shape}")
+    return np.copy(kernel[(slice(None, None, -1),) * (kernel.ndim - 2)])
+
+
+def convert_all_kernels_in_model(model: Any) -> None:
+    """Turn the kernels of all convolutions of a model by 180 degrees."""
+    for layer in model.layers:
+        if "Conv" in type(layer).__name__ and layer.built:
+            layer.kernel.assign(convert_kernel(layer.kernel))
+
+
+def conv_output_length(
+    input_length: Any, filter_size: int, padding: str, stride: int, dilation: int = 1
+) -> Any:
+    """The length of what a convolution makes."""
+    if padding not in ("same", "valid", "full", "causal"):
+        raise ValueError(
+            f"Argument `padding` must be 'same', 'valid', 'full' or 'causal'. Received: {padding!r}"
+        )
+    if input_length is None:
+        return None
+    wide = filter_size + (filter_size - 1) * (dilation - 1)
+    more = {"same": 0, "causal": 0, "valid": 1 - wide, "full": wide - 1}[padding]
+    return (input_length + more + stride - 1) // stride
+
+
+def get_from_module(
+    identifier: Any,
+    module_params: dict,
+    module_name: str,
+    instantiate: bool = False,
+    kwargs: dict | None = None,
+) -> Any:
+    """What `identifier` names in a dict of a module's names, or itself if it is no string."""
+    if not isinstance(identifier, str):
+        return identifier
+    found = module_params.get(identifier)
+    if found is None:
+        raise ValueError(f"Invalid {module_name}: {identifier}")
+    return found(**(kwargs or {})) if instantiate else found
+
+
+def print_summary(
+    model: Any, line_length: int | None = None, positions: Any = None, print_fn: Any = None
+) -> None:
+    """`model.summary()`."""
+    model.summary(line_length=line_length, positions=positions, print_fn=print_fn)
+
+
+def get_source_inputs(tensor: Any, layer: Any = None, node_index: Any = None) -> list:
+    """The inputs that a tensor of a model is computed from."""
+    from minikeras.dialects.backend_graph import _inputs_of
+
+    return _inputs_of([tensor])
