@@ -42,6 +42,8 @@ class DTypePolicy:
         self._name = name
         self._compute_dtype, self._variable_dtype = self._parse_name(name)
         self.compute_array_dtype = dtypes.numpy_dtype(self._compute_dtype)
+        self.input_array_dtype = dtypes.to_numpy_dtype(self._compute_dtype)
+        self.is_mixed = self._compute_dtype != self._variable_dtype
 
     def _parse_name(self, name: str) -> tuple[str, str]:
         if name in ("mixed_float16", "mixed_bfloat16"):
@@ -79,7 +81,7 @@ class DTypePolicy:
         """Arrays become floats of `dtype` where `autocast` asks for it."""
         from minikeras.engine.operation import as_input
 
-        return as_input(x, dtypes.numpy_dtype(dtype) if autocast else None)
+        return as_input(x, dtypes.to_numpy_dtype(dtype) if autocast else None)
 
     def get_config(self) -> dict:
         """The configuration: the name."""
@@ -108,6 +110,9 @@ class DTypePolicyMap(dict):
         default_policy: Policy or name for paths without an entry. Defaults to the global policy.
         policy_map: dict of path or regular expression to policy.
     """
+
+    # Each path has its own policy; some may be mixed.
+    is_mixed = True
 
     def __init__(self, default_policy: Any = None, policy_map: dict | None = None) -> None:
         super().__init__(policy_map or {})

@@ -42,12 +42,9 @@ class _Elementwise(Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in self.arguments}}
 
 
-def _not_negative(layer: str, name: str, value: Any) -> None:
+def _not_negative(what: str, value: Any, wrong: str = "None or a negative value") -> None:
     if value is None or value < 0:
-        raise ValueError(
-            f"{name} of a {layer} layer cannot be None or a negative value. Received:"
-            f" {name}={value}"
-        )
+        raise ValueError(f"{what} layer cannot be {wrong}. Received: {value}")
 
 
 @registry.layers.register("ReLU")
@@ -90,13 +87,13 @@ class ReLU(_Elementwise):
     ) -> None:
         super().__init__(**kwargs)
         if max_value is not None:
-            _not_negative("ReLU", "max_value", max_value)
-        _not_negative("ReLU", "negative_slope", negative_slope)
-        _not_negative("ReLU", "threshold", threshold)
+            _not_negative("max_value of a ReLU", max_value, "a negative value")
+        _not_negative("negative_slope of a ReLU", negative_slope)
+        _not_negative("threshold of a ReLU", threshold)
         self.max_value = max_value
         self.negative_slope = negative_slope
         self.threshold = threshold
-        self.built = True
+        self._build_at_init()
 
 
 @registry.layers.register("LeakyReLU")
@@ -134,9 +131,9 @@ class LeakyReLU(_Elementwise):
                 stacklevel=2,
             )
         super().__init__(**kwargs)
-        _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        _not_negative("The negative_slope value of a Leaky ReLU", negative_slope)
         self.negative_slope = negative_slope
-        self.built = True
+        self._build_at_init()
 
 
 @registry.layers.register("ELU")
@@ -157,7 +154,7 @@ class ELU(_Elementwise):
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
-        self.built = True
+        self._build_at_init()
 
 
 @registry.layers.register("PReLU")
@@ -297,7 +294,7 @@ class Softmax(Layer):
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any, mask: Any = None) -> Any:
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
@@ -308,7 +305,12 @@ class Softmax(Layer):
             ctx.save(y)
             return y
         sizes = list(zip(mask.shape[::-1], x.shape[::-1]))
-        if mask.ndim > x.ndim or any(own not in (1, size) for own, size in sizes):
+        if mask.ndim > x.ndim:
+            raise ValueError(
+                "The `mask` must not have more dimensions than `inputs`. Received:"
+                f" inputs.shape={x.shape}, mask.shape={mask.shape}"
+            )
+        if any(own not in (1, size) for own, size in sizes):
             raise ValueError(
                 "The `mask` must be broadcastable to `inputs`: each of its dimensions must be 1 or"
                 f" match that of the inputs. Received: inputs.shape={x.shape},"

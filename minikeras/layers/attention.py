@@ -67,8 +67,8 @@ class Attention(Layer):
         super().__init__(**kwargs)
         if score_mode not in ("dot", "concat"):
             raise ValueError(
-                "Argument `score_mode` of Attention must be 'dot' or 'concat'. Received:"
-                f" score_mode={score_mode!r}"
+                "Invalid value for argument score_mode. Expected one of {'dot', 'concat'}."
+                f" Received: score_mode={score_mode!r}"
             )
         self.use_scale, self.score_mode = use_scale, score_mode
         self.dropout, self.seed = dropout, seed
@@ -183,9 +183,12 @@ class Attention(Layer):
             if what == "mask":
                 order = "[query_mask, value_mask]"
             if not isinstance(value, list):
-                raise ValueError(
-                    f"{name} expects `{what}` to be a list, {order}. Received: {what}={value}"
+                what = (
+                    "must be called on a list of inputs"
+                    if what == "inputs"
+                    else "mask must be a list"
                 )
+                raise ValueError(f"{name} layer {what}, {order}. Received: {value}")
             if not 2 <= len(value) <= 3:
                 raise ValueError(
                     f"{name} expects `{what}` to be a list of length 2 or 3, {order}. Received"

@@ -158,8 +158,8 @@ class HeadsAttention(Layer):
         self._flash_attention = flash_attention or enabled
         if self._flash_attention and dropout > 0.0:
             raise ValueError(
-                "Dropout cannot be used with `flash_attention=True`. Set `dropout=0.0`, or leave"
-                " `flash_attention` out."
+                "Dropout is not supported when flash attention is enabled. Set `dropout=0.0`, or"
+                " leave `flash_attention` out."
             )
 
     def _check_scores(self, wanted: bool) -> None:
@@ -177,7 +177,7 @@ def boolean(mask: Any) -> np.ndarray:
 def check_positive(name: str, value: Any, layer: str) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
         raise ValueError(
-            f"Argument `{name}` of {layer} must be a positive integer. Received: {name}={value!r}"
+            f"{layer}: argument `{name}` must be a positive integer. Received: {name}={value!r}"
         )
 
 

@@ -46,8 +46,8 @@ def positive(value: Any, name: str, none: bool = True) -> Any:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
         raise ValueError(
-            f"Invalid value for argument `{name}`. Expected a positive integer. Received:"
-            f" {name}={value!r}"
+            f"Invalid value for argument `{name}`. Expected a strictly positive value. Received"
+            f" {name}={value!r}."
         )
     return int(value)
 

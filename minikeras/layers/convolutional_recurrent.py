@@ -102,7 +102,7 @@ class ConvLSTMCell(DropoutRNNCell, Layer):
         arguments["data_format"] = config.standardize_data_format(data_format)
         if max(arguments["strides"]) > 1 and max(arguments["dilation_rate"]) > 1:
             raise ValueError(
-                "Strides and dilation cannot both be greater than 1. Received:"
+                "Specifying `strides > 1` is not compatible with `dilation_rate > 1`. Received:"
                 f" strides={strides} and dilation_rate={dilation_rate}"
             )
         for name in ("dropout", "recurrent_dropout"):

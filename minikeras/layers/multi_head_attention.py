@@ -116,7 +116,7 @@ class MultiHeadAttention(HeadsAttention):
             output_shape = (output_shape,)
         if output_shape and not isinstance(output_shape, (list, tuple)):
             raise ValueError(
-                "Argument `output_shape` of MultiHeadAttention must be an integer, a tuple or a"
+                "Invalid `output_shape` of MultiHeadAttention: it must be an integer, a tuple or a"
                 f" list. Received: output_shape={output_shape!r}"
             )
         self._output_shape = tuple(output_shape) if output_shape else None

@@ -41,7 +41,7 @@ class _Noise(Layer):
         if value > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     noise_shape: Any = None
 
@@ -133,18 +133,17 @@ class Dropout(_Noise):
 def _checked_noise_shape(noise_shape: Any) -> tuple | None:
     if noise_shape is None:
         return None
-    problem = "Expected a tuple or list of positive integers and None."
-    if not isinstance(noise_shape, str):
-        try:
-            noise_shape = tuple(noise_shape)
-        except TypeError:
-            pass
+    if isinstance(noise_shape, str) or not hasattr(noise_shape, "__iter__"):
+        problem = "Expected a tuple or list of integers."
+    else:
+        noise_shape = tuple(noise_shape)
+        sizes = [one for one in noise_shape if one is not None]
+        if any(isinstance(one, bool) or not isinstance(one, int) for one in sizes):
+            problem = "Expected all elements to be integers or None."
+        elif any(one <= 0 for one in sizes):
+            problem = "Expected all dimensions to be positive integers or None."
         else:
-            if all(
-                one is None or (isinstance(one, int) and not isinstance(one, bool) and one > 0)
-                for one in noise_shape
-            ):
-                return noise_shape
+            return noise_shape
     raise ValueError(
         f"Invalid value received for argument `noise_shape`. {problem} Received:"
         f" noise_shape={noise_shape!r}"

@@ -100,7 +100,7 @@ def _known(layer: Any, input_shape: Any, axes: Any) -> tuple:
         size = input_shape[axis]
         if size is None:
             raise ValueError(
-                f"Axis {axis} of the inputs of a {type(layer).__name__} layer should have a defined"
+                f"{type(layer).__name__}: axis {axis} of input tensor should have a defined"
                 f" dimension but the layer received an input with shape {input_shape}."
             )
         sizes.append(size)
@@ -599,10 +599,15 @@ class GroupNormalization(_Affine):
         shape = _known(self, input_shape, [self.axis])
         if self.groups == -1:
             self.groups = shape[0]
+        if shape[0] < self.groups:
+            raise ValueError(
+                f"The number of groups ({self.groups}) cannot be more than the number of channels"
+                f" ({shape[0]})."
+            )
         if shape[0] % self.groups != 0:
             raise ValueError(
                 f"The number of channels ({shape[0]}) must be a multiple of the number of groups"
-                f" ({self.groups})."
+                f" ({self.groups}), so that all groups are equal."
             )
         self._add_affine(shape, self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: shape[0]})
@@ -762,7 +767,7 @@ class UnitNormalization(_Affine):
                 f" Received: axis={axis}"
             )
         self.supports_masking = True
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         axes = tuple(self.axis) if isinstance(self.axis, list) else self.axis

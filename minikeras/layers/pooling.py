@@ -39,7 +39,7 @@ class _Window(Layer):
         self.padding = standardize_padding(padding)
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         before = None
@@ -262,7 +262,7 @@ class BaseGlobalPooling(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     @property
     def _axes(self) -> tuple[int, ...]:
@@ -472,7 +472,7 @@ class BaseAdaptivePooling(Layer):
         self.output_size = standardize_tuple(output_size, self.rank, "output_size")
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         x = to_last(x, self.data_format)

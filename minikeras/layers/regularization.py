@@ -39,7 +39,7 @@ class ActivityRegularization(Layer):
         super().__init__(activity_regularizer=regularizer, **kwargs)
         self.l1 = l1
         self.l2 = l2
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         return x

@@ -106,7 +106,7 @@ class Reshape(_Reshaping):
                 f" target_shape={target_shape}."
             )
         self.target_shape = target_shape
-        self.built = True
+        self._build_at_init()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`(batch, *target_shape)`, with -1 resolved where it can be."""

@@ -45,7 +45,7 @@ class _Spatial(Layer):
     def _start(self, data_format: Any) -> None:
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def _sizes(self, sizes: tuple, input_shape: Any) -> tuple:
         raise NotImplementedError
@@ -88,8 +88,8 @@ class BaseCropping(_Spatial):
         )
         if any(size is not None and size <= 0 for size in found):
             raise ValueError(
-                "Values in `cropping` argument should be smaller than the corresponding spatial"
-                f" dimension of the input. Received: input_shape={tuple(input_shape)},"
+                f"`cropping` parameter of `{type(self).__name__}` layer must be smaller than the"
+                f" sizes it crops. Received: input_shape={tuple(input_shape)},"
                 f" cropping={self.cropping}"
             )
         return found

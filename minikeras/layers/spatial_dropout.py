@@ -33,7 +33,7 @@ class BaseSpatialDropout(Layer):
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def forward(self, ctx: Any, x: Any) -> Any:
         ctx.mask = None

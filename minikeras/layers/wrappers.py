@@ -33,8 +33,8 @@ class Wrapper(Layer):
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
             raise ValueError(
-                f"Argument `layer` of {type(self).__name__} must be a `minikeras.layers.Layer`."
-                f" Received: {layer!r} (of type {type(layer)})"
+                f"Layer {layer!r} (of type {type(layer)}) supplied to {type(self).__name__} isn't a"
+                " supported layer type. Please ensure wrapped layer is a valid Keras layer."
             )
         super().__init__(**kwargs)
         self.layer = layer
@@ -134,8 +134,9 @@ class TimeDistributed(Wrapper):
         batch, length = inputs.shape[:2]
         if mask is not None and (len(mask.shape) < 2 or tuple(mask.shape[:2]) != (batch, length)):
             raise ValueError(
-                "The mask of TimeDistributed must be of shape (batch, time, ...), here"
-                f" {(batch, length)}. Received a mask of shape {tuple(mask.shape)}"
+                "The `mask` passed to the `TimeDistributed` layer has a shape"
+                f" {tuple(mask.shape)} that does not begin with the batch size and the number of"
+                f" steps of the inputs, {(batch, length)}."
             )
         kwargs: dict[str, Any] = {}
         if training is not None and _accepts(type(self.layer), "training"):

@@ -210,9 +210,9 @@ def test_symbolic_arguments_by_name():
         (lambda: layers.GroupQueryAttention(3, 4, 3), "divisible"),
         (lambda: layers.GroupQueryAttention(3, 0, 3), "num_query_heads=0"),
         (lambda: layers.Attention(score_mode="sum"), "score_mode='sum'"),
-        (lambda: layers.Attention()(QUERY), "to be a list"),
+        (lambda: layers.Attention()(QUERY), "called on a list"),
         (lambda: layers.Attention()([QUERY]), "length 2 or 3"),
-        (lambda: layers.Attention()([QUERY, VALUE], mask=VALUE_MASK), "`mask` to be a list"),
+        (lambda: layers.Attention()([QUERY, VALUE], mask=VALUE_MASK), "mask must be a list"),
     ],
 )
 def test_errors(action, message):

@@ -53,7 +53,7 @@ def test_stateful():
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (lambda: layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2), "greater than 1"),
+        (lambda: layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2), "not compatible"),
         (lambda: layers.ConvLSTM2D(0, 3), "filters"),
         (lambda: layers.ConvLSTM2D(2, (3, 3, 3)), "kernel_size"),
         (lambda: layers.ConvLSTM1D(2, 3)(np.ones((2, 3, 4), "float32")), "expected ndim=4"),

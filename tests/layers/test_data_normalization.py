@@ -81,7 +81,7 @@ def test_lists_and_integers():
     [
         (lambda: layers.Normalization(mean=1.0), ValueError, "both"),
         (lambda: layers.Normalization(mean=1.0, variance=[1.0, 2.0]), ValueError, "same shape"),
-        (lambda: layers.Normalization().adapt([]), ValueError, "no data"),
+        (lambda: layers.Normalization().adapt([]), ValueError, "empty iterable"),
         (lambda: layers.Normalization().adapt(3), TypeError, "Unsupported"),
         (lambda: layers.Normalization().adapt([1.0, 2.0]), TypeError, "shape"),
         (lambda: layers.Normalization(axis=4)(data(2, 3)), ValueError, "range"),

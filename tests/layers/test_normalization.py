@@ -139,7 +139,7 @@ def test_spectral_normalization(kind):
     "make, shape, message",
     [
         (lambda: layers.GroupNormalization(3), (2, 4), "multiple"),
-        (lambda: layers.GroupNormalization(8), (2, 4), "multiple"),
+        (lambda: layers.GroupNormalization(8), (2, 4), "more than"),
         (lambda: layers.BatchNormalization(axis=3), (2, 4), "out of bounds"),
         (lambda: layers.LayerNormalization(axis=3), (2, 4), "out of bounds"),
     ],

@@ -79,8 +79,8 @@ def one_of(argument: str, value: Any, allowed: tuple, layer: Any) -> None:
     """Raise a ValueError unless `value` is among `allowed`."""
     if value not in allowed:
         raise ValueError(
-            f"{type(layer).__name__}: argument `{argument}` must be one of {allowed}. Received:"
-            f" {argument}={value!r}"
+            f"{type(layer).__name__}: Invalid value for argument `{argument}`. Expected one of"
+            f" {allowed}. Unknown arg for {argument}: {value}"
         )
 
 

@@ -55,11 +55,13 @@ class CategoryEncoding(CategoryLayer):
         refuse_sparse(sparse, self)
         output_mode = "multi_hot" if output_mode == "binary" else output_mode
         one_of("output_mode", output_mode, ("count", "one_hot", "multi_hot"), self)
-        if num_tokens is None or num_tokens < 1:
+        if num_tokens is None:
             raise ValueError(
-                "Argument `num_tokens` must be an integer of 1 or more. If the classes are not"
-                f" known beforehand, use IntegerLookup. Received: num_tokens={num_tokens}"
+                "num_tokens must be set to use this layer. If the classes are not known"
+                " beforehand, use IntegerLookup. Received: num_tokens=None"
             )
+        if num_tokens < 1:
+            raise ValueError(f"`num_tokens` must be >= 1. Received: num_tokens={num_tokens}")
         self.num_tokens = num_tokens
         self.output_mode = output_mode
         self.sparse = sparse
@@ -69,7 +71,7 @@ class CategoryEncoding(CategoryLayer):
     ) -> np.ndarray:
         if count_weights is not None and self.output_mode != "count":
             raise ValueError(
-                "`count_weights` is for `output_mode='count'` only. Received:"
+                "`count_weights` is not used when `output_mode` is not 'count'. Received:"
                 f" output_mode={self.output_mode!r}"
             )
         if inputs.dtype.kind == "O":

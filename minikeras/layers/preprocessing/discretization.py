@@ -69,9 +69,10 @@ class Discretization(CategoryLayer):
                 f"Argument `num_bins` must not be negative. Received: num_bins={num_bins}"
             )
         if (num_bins is None) == (bin_boundaries is None):
+            both = "Both `num_bins` and `bin_boundaries` were given. " if num_bins else ""
             raise ValueError(
-                "Give either `num_bins` (and call `adapt`) or `bin_boundaries`. Received:"
-                f" num_bins={num_bins}, bin_boundaries={bin_boundaries}"
+                f"{both}Give either `num_bins` or `bin_boundaries`; with `num_bins`, call `adapt`."
+                f" Received: num_bins={num_bins}, bin_boundaries={bin_boundaries}"
             )
         self.bin_boundaries = bin_boundaries
         self.num_bins = num_bins
@@ -129,8 +130,8 @@ class Discretization(CategoryLayer):
     def forward(self, ctx: Any, inputs: np.ndarray) -> np.ndarray:  # type: ignore[override]
         if self.bin_boundaries is None:
             raise ValueError(
-                "The Discretization layer has no boundaries yet. Pass `bin_boundaries`, or call"
-                " `adapt(data)` first."
+                "The Discretization layer has no boundaries yet. You need to either call"
+                " `adapt(data)` first or pass `bin_boundaries`."
             )
         boundaries = np.asarray(self.bin_boundaries, "float32")
         indices = np.digitize(inputs, boundaries)

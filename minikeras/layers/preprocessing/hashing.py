@@ -96,12 +96,13 @@ class Hashing(CategoryLayer):
         one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count"), self)
         if num_bins is None or num_bins <= 0:
             raise ValueError(
-                f"Argument `num_bins` must be a positive integer. Received: num_bins={num_bins}"
+                f"The `num_bins` for `{type(self).__name__}` cannot be `None` or non-positive."
+                f" Received: num_bins={num_bins}"
             )
         if output_mode == "int" and self.dtype_policy.name not in ("int32", "int64"):
             raise ValueError(
-                "With `output_mode='int'`, `dtype` must be 'int32' or 'int64'. Received:"
-                f" dtype={kwargs['dtype']}"
+                "When `output_mode=\"int\"`, `dtype` should be an integer type, 'int32' or 'int64'."
+                f" Received: dtype={kwargs['dtype']}"
             )
         self.num_bins = num_bins
         self.mask_value = mask_value
@@ -186,7 +187,8 @@ class HashedCrossing(CategoryLayer):
     def _convert(self, inputs: Any) -> Any:
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
             raise ValueError(
-                f"HashedCrossing takes a list of two inputs or more. Received: {inputs!r}"
+                "HashedCrossing should be called on a list or tuple of at least two inputs."
+                f" Received: {inputs!r}"
             )
         return [Tensor(as_values(value)) for value in inputs]
 
@@ -195,7 +197,7 @@ class HashedCrossing(CategoryLayer):
         shape = inputs[0].shape
         if len(shape) > 2 or (len(shape) == 2 and shape[-1] != 1):
             raise ValueError(
-                "The inputs of HashedCrossing must be of shape (), (batch,) or (batch, 1)."
+                "All HashedCrossing inputs should have shape (), (batch,) or (batch, 1)."
                 f" Received: {[value.shape for value in inputs]}"
             )
         if any(value.shape != shape for value in inputs):
@@ -205,7 +207,7 @@ class HashedCrossing(CategoryLayer):
             )
         if any(value.dtype.kind not in "iuO" for value in inputs):
             raise ValueError(
-                "The inputs of HashedCrossing must be strings or integers. Received dtypes:"
+                "All HashedCrossing inputs should have an integer or string dtype. Received dtypes:"
                 f" {[value.dtype.name for value in inputs]}"
             )
         crossed = []

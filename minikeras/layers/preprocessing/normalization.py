@@ -189,7 +189,8 @@ class Normalization(DataLayer):
             total = total + shift * weight
         if not count:
             raise ValueError(
-                "adapt() received no data. Pass a non-empty array or iterable of batches."
+                "adapt() received an empty iterable. Pass an array or an iterable of batches that"
+                " is not empty."
             )
         self.adapt_mean.assign(total)
         self.adapt_variance.assign(spread)

@@ -118,11 +118,15 @@ class TextVectorization(CategoryLayer):
                 f" ngrams={ngrams!r}"
             )
         length = output_sequence_length
-        if length is not None and (output_mode != "int" or not isinstance(length, int)):
+        if length is not None and output_mode != "int":
             raise ValueError(
-                "Argument `output_sequence_length` must be None or an integer, and is for"
-                f" `output_mode='int'` only. Received: output_sequence_length={length!r},"
-                f" output_mode={output_mode!r}"
+                "`output_sequence_length` must not be set if `output_mode` is not 'int'. Received:"
+                f" output_sequence_length={length!r}, output_mode={output_mode!r}"
+            )
+        if length is not None and not isinstance(length, int):
+            raise ValueError(
+                "Argument `output_sequence_length` must be None or an integer. Received:"
+                f" output_sequence_length={length!r}"
             )
         self._standardize = standardize
         self._split = split
