@@ -38,8 +38,8 @@ JUDGES = {"ops/image_test.py": ("tensorflow",)}
 # What the tests are told of the backend. Neither "tensorflow" nor "numpy": the tests of those
 # look for their tensors, or skip training.
 BACKEND = "minikeras"
-# A file that refuses backends it does not know is told another name while it is loaded.
-LOADED_AS = {"trainers/trainer_test.py": "numpy"}
+# A file that refuses backends it does not know is told another name.
+NAMED = {"trainers/trainer_test.py": "tensorflow"}
 
 
 class AbsentError(AttributeError):
@@ -150,6 +150,10 @@ VALUES: dict[str, Any] = {
 
 # Of these, real Keras has its own.
 FLAGS: dict[str, Any] = {
+    "backend.compute_output_spec": lambda function, *args, **kwargs: lookup(
+        "engine.operation.infer_spec"
+    )(function, args, kwargs),
+    "saving.saving_lib._MEMORY_UPPER_BOUND": 0.5,
     "backend.common.symbolic_scope.in_symbolic_scope": lambda: False,
 }
 
@@ -173,15 +177,34 @@ COUNTERPARTS = {
     "layers.rnn.conv_lstm.ConvLSTM": "layers.convolutional_recurrent.ConvLSTM",
     "layers.rnn.conv_lstm.ConvLSTMCell": "layers.convolutional_recurrent.ConvLSTMCell",
     "layers.rnn.dropout_rnn_cell.DropoutRNNCell": "layers.cell_sequence.DropoutRNNCell",
+    "legacy.saving.legacy_h5_format.load_model_from_hdf5": "saving.load_model",
+    "legacy.saving.legacy_h5_format.save_model_to_hdf5": "saving.save_model",
     "losses.loss.squeeze_or_expand_to_same_rank": "losses.loss.squeeze_or_expand_to_same_rank",
     "models.Functional": "models.functional.Functional",
     "models.functional.Functional": "models.functional.Functional",
     "ops.node.Node": "engine.node.Node",
     "saving.saving_lib.load_model": "saving.load_model",
+    "saving.saving_lib.load_weights_only": "saving.load_weights",
     "saving.saving_lib.save_model": "saving.save_model",
+    "saving.saving_lib.save_weights_only": "saving.save_weights",
     "trainers.trainer.Trainer": "training.trainer.Trainer",
+    "utils.file_utils.extract_archive": "utils.archives.extract_archive",
+    "utils.file_utils.hash_file": "utils.file_utils.hash_file",
+    "utils.file_utils.validate_file": "utils.file_utils.validate_file",
+    "utils.io_utils.ask_to_proceed_with_overwrite": "utils.io_utils.ask_to_proceed_with_overwrite",
+    "utils.io_utils.print_msg": "utils.io_utils.print_msg",
     "utils.naming.auto_name": "engine.naming.auto_name",
     "utils.naming.to_snake_case": "engine.naming.to_snake_case",
+    "utils.naming.uniquify": "engine.naming.uniquify",
+    "utils.summary_utils.print_summary": "models.summary.print_summary",
+    **{
+        f"tree.optree_impl.{name}": f"tree.{name}"
+        for name in (
+            "assert_same_paths assert_same_structure flatten flatten_with_path is_nested"
+            " lists_to_tuples map_shape_structure map_structure map_structure_up_to"
+            " pack_sequence_as traverse"
+        ).split()
+    },
 }
 
 # Modules of Keras that are functions for its tests, and run as they are.
@@ -456,10 +479,6 @@ def judge(file: str) -> None:
 def load_test(file: str) -> types.ModuleType:
     """Import `layers/core/dense_test.py` of the installed Keras."""
     judge(file)
-    name = Shim.judged_name
     if Shim.target != "keras":
-        Shim.judged_name = LOADED_AS.get(file, name)
-    try:
-        return module_of("keras.src." + file.removesuffix(".py").replace("/", "."))
-    finally:
-        Shim.judged_name = name
+        Shim.judged_name = NAMED.get(file, BACKEND)
+    return module_of("keras.src." + file.removesuffix(".py").replace("/", "."))
