@@ -46,7 +46,7 @@ def _float_dtype(dtype: Any) -> np.dtype:
     name = dtypes.standardize_dtype(dtype)
     if not dtypes.is_float(name):
         raise ValueError(f"Argument `dtype` must be a floating type. Received: dtype={dtype}")
-    return dtypes.numpy_dtype(name)
+    return dtypes.to_numpy_dtype(name)
 
 
 def _draw_dtype(dtype: np.dtype) -> Any:
@@ -257,7 +257,7 @@ def binomial(
     n, p = array_of(counts).astype("int64"), array_of(probabilities).astype("float64")
     draws = draw_generator(seed).binomial(n, p, _shape(shape))
     name = dtypes.standardize_dtype(dtype or config.floatx())
-    return Tensor(np.asarray(draws).astype(dtypes.numpy_dtype(name)))
+    return Tensor(np.asarray(draws).astype(dtypes.to_numpy_dtype(name)))
 
 
 class Dropout(Kernel, register=False):

@@ -1,6 +1,9 @@
 """Names of dtypes and how they combine.
 
-`bfloat16` has no NumPy type: it is a name whose arrays are float32.
+NumPy has no `bfloat16` and no `float8_*`: they are kept in float32. Where the name matters (the
+tensors that operations take and give when they are called one by one), the dtype of the array
+carries it as metadata, and conversion to the dtype rounds; see `to_numpy_dtype`, `label`. Graphs
+in training and variables keep plain float32 (`numpy_dtype`).
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from minikeras import config
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 INTS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
+NARROW = ("bfloat16", *FLOAT8)
 ALLOWED = FLOATS + INTS + FLOAT8 + ("bool", "string", "complex64", "complex128", "int4")
 
 _ALIASES = {
@@ -37,7 +41,7 @@ def standardize_dtype(dtype: Any) -> str:
     if type(dtype) is str:
         name = dtype
     elif isinstance(dtype, np.dtype):
-        name = dtype.name
+        name = dtype.name if dtype.metadata is None else label(dtype) or dtype.name
     elif dtype is int and np.dtype(int).itemsize == 4:
         name = "int32"
     else:
@@ -64,8 +68,8 @@ def standardize_dtype(dtype: Any) -> str:
 
 @cache
 def numpy_dtype(name: str) -> np.dtype:
-    """The NumPy dtype that holds values of dtype `name`."""
-    if name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+    """The NumPy dtype that holds values of dtype `name`: plain, for storage."""
+    if name in NARROW:
         return np.dtype("float32")
     if name == "string":
         return np.dtype(object)
@@ -75,10 +79,52 @@ def numpy_dtype(name: str) -> np.dtype:
 
 
 def to_numpy_dtype(dtype: Any) -> np.dtype:
-    """The NumPy dtype that holds values of `dtype` (anything `standardize_dtype` takes)."""
-    if isinstance(dtype, np.dtype):
+    """The NumPy dtype of tensors of `dtype` (anything `standardize_dtype` takes).
+
+    For the types that NumPy does not have, it carries their name.
+    """
+    if isinstance(dtype, np.dtype) and dtype.kind != "V":
         return dtype
-    return numpy_dtype(standardize_dtype(dtype))
+    name = standardize_dtype(dtype)
+    return _LABELLED[name] if name in _LABELLED else numpy_dtype(name)
+
+
+_LABELLED = {name: np.dtype("float32", metadata={"minikeras": name}) for name in NARROW}
+# Bits of the mantissa, lowest exponent, largest value, and what is beyond it.
+_WIDTHS: dict[str, tuple] = {
+    "bfloat16": (7, -126, float.fromhex("0x1.fep127"), np.inf),
+    "float8_e4m3fn": (3, -6, 448.0, np.nan),
+    "float8_e5m2": (2, -14, 57344.0, np.inf),
+}
+
+
+def label(dtype: np.dtype) -> str | None:
+    """The name that a dtype carries for a type that NumPy does not have, or None."""
+    metadata = dtype.metadata
+    return None if metadata is None else metadata.get("minikeras")
+
+
+def labelled(array: np.ndarray, name: str | None) -> np.ndarray:
+    """A view of a float32 array under the name of a narrower type; None: under none."""
+    if label(array.dtype) == name:
+        return array
+    return array.view(_LABELLED[name] if name else np.float32)
+
+
+def plain_array(array: np.ndarray) -> np.ndarray:
+    """`array` without a name for a narrower type."""
+    return array if array.dtype.metadata is None else labelled(array, None)
+
+
+def narrowed(array: np.ndarray, name: str) -> np.ndarray:
+    """A float array rounded to a type that NumPy does not have, and under its name."""
+    bits, lowest, largest, beyond = _WIDTHS[name]
+    values = np.asarray(array, "float32")
+    exponents = np.maximum(np.frexp(values)[1] - 1, lowest) - bits
+    with np.errstate(all="ignore"):
+        rounded = np.ldexp(np.rint(np.ldexp(values.astype("float64"), -exponents)), exponents)
+        rounded = np.where(np.abs(rounded) > largest, np.copysign(beyond, rounded), rounded)
+    return rounded.astype(_LABELLED[name])
 
 
 def is_float(dtype: Any) -> bool:
@@ -171,4 +217,13 @@ def result_type(*dtypes: Any) -> str:
     """
     if not dtypes:
         return config.floatx()
-    return _result_type(tuple(config.floatx() if dtype is None else dtype for dtype in dtypes))
+    return _result_type(tuple([_named(dtype) for dtype in dtypes]))
+
+
+def _named(dtype: Any) -> Any:
+    if dtype is None:
+        return config.floatx()
+    # A dtype that carries a name equals, for a cache, the one that does not.
+    if isinstance(dtype, np.dtype) and dtype.metadata is not None:
+        return label(dtype) or dtype
+    return dtype

@@ -175,9 +175,10 @@ class Tensor(Operators):
         return self.array.shape
 
     @property
-    def dtype(self) -> np.dtype:
-        """The dtype."""
-        return self.array.dtype
+    def dtype(self) -> Any:
+        """The dtype; a name where NumPy has no such type (`"bfloat16"`)."""
+        dtype = self.array.dtype
+        return dtype if dtype.metadata is None else dtypes.label(dtype) or dtype
 
     @property
     def ndim(self) -> int:
@@ -196,7 +197,8 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array, detached from any recording."""
-        return self.array.copy() if self.array.ndim else self.array[()]
+        array = dtypes.plain_array(self.array)
+        return array.copy() if array.ndim else array[()]
 
     def item(self) -> Any:
         """The only value, as a Python scalar."""
@@ -221,10 +223,11 @@ class Tensor(Operators):
                 " lose the gradient. Use the function of the same name in `minikeras.ops`, or"
                 " `tensor.numpy()` where no gradient is wanted."
             )
-        array = self.array
+        array = dtypes.plain_array(self.array)
         if dtype is not None:
             array = array.astype(dtype, copy=False)
-        return array.copy() if copy or array is self.array and copy is None else array
+        shared = array is self.array or array.base is self.array
+        return array.copy() if copy or shared and copy is None else array
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         def unwrap(value: Any) -> Any:
@@ -243,7 +246,8 @@ class Tensor(Operators):
         )
 
     def __repr__(self) -> str:
-        return f"<Tensor shape={self.shape}, dtype={self.array.dtype.name}, numpy={self.array}>"
+        name = dtypes.standardize_dtype(self.dtype)
+        return f"<Tensor shape={self.shape}, dtype={name}, numpy={self.array}>"
 
     def __str__(self) -> str:
         return repr(self)
@@ -262,8 +266,14 @@ def record_variable(variable: Any) -> Tensor:
     """The value of a variable as a tensor; an open recording follows it."""
     recording = state.recording
     if recording is None or not variable.trainable:
-        return Tensor(variable.array)
-    return Tensor(variable.array, recording, recording.slot_of_variable(variable))
+        return Tensor(_named_array(variable))
+    slot = recording.slot_of_variable(variable)
+    return Tensor(_named_array(variable), recording, slot)
+
+
+def _named_array(variable: Any) -> np.ndarray:
+    name = variable._dtype
+    return dtypes.labelled(variable.array, name) if name in dtypes.NARROW else variable.array
 
 
 class KerasTensor(Operators):

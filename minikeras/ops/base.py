@@ -18,7 +18,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import dtypes, registry, tree
-from minikeras.engine.operation import Operation, any_symbolic
+from minikeras.engine.operation import Operation, any_symbolic, standard_array
 from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 
 F = TypeVar("F", bound=Callable)
@@ -32,7 +32,7 @@ SCALARS = (bool, int, float, complex)
 def array_of(x: Any) -> np.ndarray:
     """Anything array-like as an array. Python floats become `floatx()`, Python ints int32."""
     if isinstance(x, np.ndarray):
-        return x
+        return x if x.dtype.kind != "V" else standard_array(x)
     if isinstance(x, Operators):
         return x.array
     if isinstance(x, bool):
@@ -56,7 +56,7 @@ def array_of(x: Any) -> np.ndarray:
             if array.dtype == np.complex128:
                 return array.astype("complex64")
         return array
-    return np.asarray(x)
+    return array_of(np.asarray(x))
 
 
 def tensor(x: Any) -> Any:
@@ -100,12 +100,17 @@ def static(x: Any) -> Any:
 
 def kind_of(x: Any) -> Any:
     """What `result_type` wants to know of an operand: its dtype, or its Python type."""
-    return x.dtype if hasattr(x, "dtype") else type(x)
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return type(x)
+    if getattr(dtype, "metadata", None) is not None:
+        return dtypes.label(dtype) or dtype
+    return dtype
 
 
 @functools.cache
 def _common(kinds: tuple, floatx: str) -> np.dtype:
-    return dtypes.numpy_dtype(dtypes.result_type(*kinds))
+    return dtypes.to_numpy_dtype(dtypes.result_type(*kinds))
 
 
 def common_dtype(*xs: Any) -> np.dtype:
@@ -115,7 +120,7 @@ def common_dtype(*xs: Any) -> np.dtype:
 
 def float_dtype(x: Any) -> np.dtype:
     """The dtype of a result that cannot be an integer."""
-    dtype = np.dtype(x.dtype) if not isinstance(x.dtype, str) else dtypes.numpy_dtype(x.dtype)
+    dtype = np.dtype(x.dtype) if not isinstance(x.dtype, str) else dtypes.to_numpy_dtype(x.dtype)
     return dtype if dtype.kind in "fc" else np.dtype(config.floatx())
 
 

@@ -31,7 +31,10 @@ class CastTo(Kernel, register=False):
         if target.kind in "iu" and x.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
                 return x.astype("int64").astype(target) if target.itemsize < 8 else x.astype(target)
-        return x.astype(target, copy=False)
+        name = dtypes.label(target)
+        if name is not None:
+            return x if dtypes.label(x.dtype) == name else dtypes.narrowed(x, name)
+        return dtypes.plain_array(x.astype(target, copy=False))
 
     def backward(self, ctx: Any, dy: Any) -> Any:
         if ctx.source.kind not in "fc":
@@ -178,7 +181,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
             "A symbolic KerasTensor has no value to convert to NumPy. Wrap the computation in a"
             " Layer, or use `minikeras.ops`."
         )
-    return np.array(array_of(x))
+    return dtypes.plain_array(np.array(array_of(x)))
 
 
 def is_tensor(x: Any) -> bool:

@@ -191,7 +191,7 @@ def _plain(term: str, letters: str | None = None) -> str:
 def _einsum_dtype(found: list) -> np.dtype:
     if set(found) == {np.dtype("int8")}:
         return np.dtype("int32")
-    return dtypes.numpy_dtype(dtypes.result_type(*found))
+    return dtypes.to_numpy_dtype(dtypes.result_type(*found))
 
 
 def einsum_terms(subscripts: str, ndims: list) -> tuple[list, str]:

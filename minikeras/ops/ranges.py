@@ -250,7 +250,7 @@ def _window(formula: Any) -> Any:
         size = int(size)
         n = np.arange(size)
         values = np.ones(size) if size == 1 else formula(n, size - 1)
-        return Tensor(values.astype(dtypes.numpy_dtype(dtypes.standardize_dtype(None))))
+        return Tensor(values.astype(dtypes.to_numpy_dtype(None)))
 
     return window
 
@@ -289,7 +289,7 @@ def kaiser(x: Any, beta: Any) -> Any:
     (4,)
     """
     values = np.kaiser(int(static(x)), static(beta))
-    return Tensor(values.astype(dtypes.numpy_dtype(dtypes.standardize_dtype(None))))
+    return Tensor(values.astype(dtypes.to_numpy_dtype(None)))
 
 
 __all__ = [

@@ -221,7 +221,7 @@ class Binary(Kernel, register=False):
         kinds = [getattr(x, "dtype", type(x)) for x in (a, b)]
         dtype = dtypes.result_type(*kinds, *([float] if self.rule == "float" else []))
         if self.rule in ("number", "wide"):
-            dtype = RULES[self.rule](np.empty(0, dtypes.numpy_dtype(dtype))).dtype
+            dtype = RULES[self.rule](np.empty(0, dtypes.to_numpy_dtype(dtype))).dtype
         return KerasTensor(shape, dtype=dtype)
 
 

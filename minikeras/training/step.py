@@ -62,7 +62,7 @@ class GraphProgram:
         """The outputs in the model's structure."""
         from minikeras.models.functional import pack_outputs
 
-        return pack_outputs(self.functional, outputs)
+        return pack_outputs(self.functional, [dtypes.plain_array(one) for one in outputs])
 
 
 class CallProgram:
@@ -118,6 +118,7 @@ class CallProgram:
 
     def pack(self, outputs: list) -> Any:
         """The outputs in the structure that `call` returned."""
+        outputs = [dtypes.plain_array(one) for one in outputs]
         if not tree.is_nested(self.structure):
             return outputs[0]
         return tree.pack_sequence_as(self.structure, outputs)
