@@ -20,7 +20,10 @@ RENAMED: dict[str, str] = {
     "max_q_size": "max_queue_size",
     "nb_worker": "workers",
     "pickle_safe": "use_multiprocessing",
+    "dim_ordering": "data_format",
+    "text": "input_text",
 }
+_ORDERS = {"th": "channels_first", "tf": "channels_last", "default": None}
 # Said how to compute or what to print; results were the same without.
 _GONE = (
     "workers",
@@ -53,7 +56,7 @@ def translate(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         if target in _GONE:
             warn_once(f"{name}({key}=...)", f"{name}() without `{key}`")
             continue
-        new[target] = value
+        new[target] = _ORDERS.get(value, value) if key == "dim_ordering" else value
     return args, new
 
 
@@ -88,6 +91,8 @@ def fit_generator(
             validation_steps, validation_data = _batches_in(validation_data, nb_val_samples)
         else:
             validation_steps = None
+    if steps_per_epoch is not None and hasattr(generator, "on_epoch_end"):
+        generator = _endless(generator)
     return model.fit(
         generator,
         steps_per_epoch=steps_per_epoch,
@@ -195,6 +200,14 @@ def _is_stream(data: Any) -> bool:
         or hasattr(data, "__getitem__")
         and not isinstance(data, (tuple, list, np.ndarray))
     )
+
+
+def _endless(batches: Any) -> Any:
+    """The batches of a `Sequence` again and again: an epoch of Keras 2 went on in the next pass."""
+    while True:
+        for index in range(len(batches)):
+            yield batches[index]
+        batches.on_epoch_end()
 
 
 def _batches_in(generator: Any, samples: int) -> tuple[int, Any]:

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.engine.spelling import understands_old
+
 _FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
 
+@understands_old
 def text_to_word_sequence(
     input_text: str, filters: str = _FILTERS, lower: bool = True, split: str = " "
 ) -> list[str]:
@@ -40,6 +43,7 @@ def text_to_word_sequence(
     return [word for word in text.split(split) if word]
 
 
+@understands_old
 def one_hot(
     input_text: str,
     n: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -137,6 +138,13 @@ class BatchSource:
 def _checked_steps(steps: Any) -> int | None:
     if steps is None:
         return None
+    if isinstance(steps, (float, np.floating)) and 0 < steps < math.inf:
+        # Keras 1 and 2 counted until they were there: `len(x) / 32` is common.
+        if not steps.is_integer():
+            from minikeras.dialects import warn_once
+
+            warn_once(f"steps of {steps:g}", f"steps of {math.ceil(steps)}")
+        steps = math.ceil(steps)
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
         raise ValueError(
             "The number of steps (`steps_per_epoch`, `validation_steps`, `steps`) must be a "

@@ -327,10 +327,15 @@ class TestSteps:
         finally:
             config.set_max_steps_per_epoch(None)
 
-    @pytest.mark.parametrize("steps", [-1, 2.5, "3", True])
+    @pytest.mark.parametrize("steps", [-1, -2.5, float("nan"), float("inf"), "3", True])
     def test_bad_steps(self, steps):
         with pytest.raises(ValueError, match="steps"):
             make_batches(X, steps_per_epoch=steps)
+
+    def test_steps_that_are_no_whole_number(self):
+        with pytest.warns(DeprecationWarning, match="steps of 3"):
+            assert len(rows(make_batches(X, batch_size=1, steps_per_epoch=2.5))) == 3
+        assert make_batches(X, batch_size=1, steps_per_epoch=2.0).num_batches == 2
 
 
 class TestStreams:
