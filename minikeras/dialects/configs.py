@@ -434,6 +434,17 @@ def _gru(config: dict, old_name: str, generation: int) -> None:
     config.setdefault("reset_after", old_name.startswith("CuDNN"))
 
 
+def _bidirectional(config: dict, old_name: str, generation: int) -> None:
+    layer = config.get("layer")
+    if config.get("backward_layer") is None and isinstance(layer, dict):
+        inner = layer.get("config")
+        if isinstance(inner, dict) and inner.get("go_backwards"):
+            # The other direction was the opposite one; today it is always backwards.
+            name = f"backward_{inner.get('name')}"
+            opposite = {**inner, "go_backwards": False, "name": name}
+            config["backward_layer"] = {**layer, "config": opposite}
+
+
 def _batch_normalization(config: dict, old_name: str, generation: int) -> None:
     axis = config.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
@@ -513,6 +524,7 @@ _SPECIAL: dict[str, Callable] = {
     "LSTM": _recurrent,
     "GRU": _gru,
     "GRUCell": _gru,
+    "Bidirectional": _bidirectional,
     "BatchNormalization": _batch_normalization,
     "InputLayer": _input_layer,
     "ZeroPadding2D": _zero_padding,

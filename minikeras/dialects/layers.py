@@ -177,10 +177,12 @@ class _LocallyConnected(_Old):
             value = getattr(self, name)
             value = (value,) * self.rank if isinstance(value, int) else tuple(value)
             setattr(self, name, value)
-        if self.padding != "valid" or self.implementation not in (1, None):
+        self.implementation = self.implementation or 1
+        paddings = ("valid",) if self.implementation == 1 else ("valid", "same")
+        if self.padding not in paddings or self.implementation not in (1, 2, 3):
             raise ValueError(
-                f"{type(self).__name__} supports `padding='valid'` and `implementation=1`."
-                " Received:"
+                f"{type(self).__name__} supports `padding='valid'`, and `padding='same'` with"
+                " `implementation` 2 or 3. Received:"
                 f" padding={self.padding!r}, implementation={self.implementation!r}"
             )
 
@@ -192,19 +194,75 @@ class _LocallyConnected(_Old):
                 f"The spatial dimensions of the inputs to {type(self).__name__} should be fully"
                 f" defined. Received: input_shape={input_shape}"
             )
+        if self.padding == "same":
+            return tuple(-(-n // s) for n, s in zip(space, self.strides))
         return tuple((n - k) // s + 1 for n, k, s in zip(space, self.kernel_size, self.strides))
+
+    def _connections(self, input_shape: Any) -> np.ndarray:
+        """Which inputs an output sees: Boolean, of the shapes of input and output in space."""
+        first = self.data_format == "channels_first"
+        space = tuple(input_shape[2:] if first else input_shape[1:-1])
+        outputs = self._space(input_shape)
+        seen = np.zeros(space + outputs, bool)
+        for place in np.ndindex(*outputs):
+            window = []
+            for p, s, k, n in zip(place, self.strides, self.kernel_size, space):
+                start = p * s - (k // 2 if self.padding == "same" else 0)
+                window.append(slice(max(start, 0), min(start + k, n)))
+            seen[(*window, *place)] = True
+        return seen
+
+    def _build_matrix(self, input_shape: Any, channels: int) -> None:
+        """Kernels as a matrix from inputs to outputs, whole or as the list of what is not 0."""
+        first, rank = self.data_format == "channels_first", self.rank
+        seen = self._connections(input_shape)
+        full = np.broadcast_to(
+            seen.reshape(*seen.shape, 1, 1), (*seen.shape, channels, self.filters)
+        )
+        inside, outside = list(range(rank)), list(range(rank, 2 * rank))
+        order = [2 * rank, *inside] if first else [*inside, 2 * rank]
+        order += [2 * rank + 1, *outside] if first else [*outside, 2 * rank + 1]
+        self._mask = np.ascontiguousarray(full.transpose(order))
+        half = rank + 1
+        self._sizes = tuple(
+            int(np.prod(part)) for part in (self._mask.shape[:half], self._mask.shape[half:])
+        )
+        self._output_sizes = self._mask.shape[half:]
+        if self.implementation == 2:
+            self.kernel = self._make("kernel", self._mask.shape)
+            return
+        # Sorted by output, then by input.
+        self._places = np.argwhere(self._mask.reshape(self._sizes).T)
+        self.kernel = self._make("kernel", (len(self._places),))
+
+    def _by_matrix(self, x: Any) -> Any:
+        """Outputs, channels last."""
+        flat = ops.reshape(x, (-1, self._sizes[0]))
+        if self.implementation == 2:
+            masked = self.kernel * self._mask.astype(str(self.kernel.dtype))
+            y = ops.matmul(flat, ops.reshape(masked, self._sizes))
+        else:
+            matrix = ops.scatter(self._places, self.kernel, self._sizes[::-1])
+            y = ops.matmul(flat, ops.transpose(matrix))
+        y = ops.reshape(y, (-1, *self._output_sizes))
+        return ops.moveaxis(y, 1, -1) if self.data_format == "channels_first" else y
 
     def build(self, input_shape: Any) -> None:
         """Make the weights."""
         space = self._space(input_shape)
         channels = input_shape[1] if self.data_format == "channels_first" else input_shape[-1]
         width = int(np.prod(self.kernel_size)) * channels
-        self.kernel = self._make("kernel", (int(np.prod(space)), width, self.filters))
+        if self.implementation == 1:
+            self.kernel = self._make("kernel", (int(np.prod(space)), width, self.filters))
+        else:
+            self._build_matrix(input_shape, channels)
         if self.use_bias:
             self.bias = self._make("bias", (*space, self.filters))
 
     def call(self, x: Any) -> Any:
         """Compute the output."""
+        if self.implementation != 1:
+            return self._end(self._by_matrix(x))
         if self.data_format == "channels_first":
             x = ops.moveaxis(x, 1, -1)
         space = self._space(
@@ -220,7 +278,9 @@ class _LocallyConnected(_Old):
             )
             patches.append(ops.reshape(x[(slice(None),) + window], (batch, self.kernel.shape[1])))
         y = ops.einsum("npi,pio->npo", ops.stack(patches, axis=1), self.kernel)
-        y = ops.reshape(y, (batch, *space, self.filters))
+        return self._end(ops.reshape(y, (batch, *space, self.filters)))
+
+    def _end(self, y: Any) -> Any:
         if self.use_bias:
             y = y + self.bias
         if self.data_format == "channels_first":
