@@ -1,7 +1,8 @@
 """How much memory the weights of a model from a file may take.
 
 The sizes in a configuration are claims of whoever wrote it. While a model is being made from a
-file, variables are charged to a budget before they are allocated.
+file, variables are charged to a budget before they are allocated, and large ones wait with their
+values until these are read from the file, or needed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import threading
 from typing import Any
 
 _local = threading.local()
+# Values of variables that are no larger are made at once.
+_LARGE = 2**14
 
 
 class Budget:
     """`with Budget(limit):` bounds the bytes of all variables that are made inside.
 
     Args:
-        limit: Bytes, or None for no bound. An outer budget that is tighter stays in force.
+        limit: Bytes, or None for no bound. An outer budget stays in force.
     """
 
     def __init__(self, limit: int | None) -> None:
@@ -25,12 +28,29 @@ class Budget:
 
     def __enter__(self) -> Budget:
         self.previous = getattr(_local, "budget", None)
-        if self.limit is not None:
+        if self.previous is None:
             _local.budget = self
         return self
 
     def __exit__(self, *_: Any) -> None:
         _local.budget = self.previous
+
+
+def repeatable(call: Any) -> Any:
+    """Mark the `__call__` of an initializer whose values depend on its arguments and seed alone."""
+    call.repeatable = True
+    return call
+
+
+def may_wait(initializer: Any, shape: tuple, dtype: str) -> bool:
+    """Whether a variable is large, part of a model from a file, and worth no value yet."""
+    return (
+        getattr(_local, "budget", None) is not None
+        and getattr(type(initializer).__call__, "repeatable", False)
+        and isinstance(getattr(initializer, "seed", 0), int)
+        and "float" in dtype
+        and math.prod(shape) > _LARGE
+    )
 
 
 def charge(shape: Any, itemsize: int, what: str) -> None:
@@ -40,7 +60,7 @@ def charge(shape: Any, itemsize: int, what: str) -> None:
         ValueError: if it is more than the file can justify.
     """
     budget = getattr(_local, "budget", None)
-    if budget is None:
+    if budget is None or budget.limit is None:
         return
     budget.spent += math.prod(int(size) for size in shape) * itemsize
     if budget.spent > budget.limit:

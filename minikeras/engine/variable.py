@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minikeras.engine import dtypes
+from minikeras.engine import budget, dtypes
 from minikeras.engine.context import state
 from minikeras.engine.naming import auto_name, current_path
 from minikeras.engine.symbolic import Operators, Tensor, record_variable
 
 # Counts changes of `trainable` anywhere: plans that depend on it compare.
 _changes = [0]
+_making = threading.RLock()
+
+
+class AutocastScope:
+    """Within it, floating variables are read in another dtype.
+
+    Args:
+        dtype: Name of a floating dtype, or None: variables are read as they are.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = None if dtype is None else dtypes.standardize_dtype(dtype)
+        if self.dtype is not None and not dtypes.is_float(self.dtype):
+            raise ValueError(
+                "`AutocastScope` can only be used with a floating-point dtype, such as 'float16'."
+                f" Received: dtype={dtype!r}"
+            )
+        self._outer: list = []
+
+    def __enter__(self) -> AutocastScope:
+        self._outer.append(state.autocast)
+        state.autocast = self.dtype
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        state.autocast = self._outer.pop()
 
 
 def trainable_version() -> int:
@@ -68,7 +95,6 @@ class Variable(Operators):
         "overwrite_with_gradient",
         "owner",
         "arena",
-        "_layout",
         "_pending",
         "__weakref__",
         "__dict__",
@@ -108,6 +134,7 @@ class Variable(Operators):
         self._constraint: Any = None
         self.overwrite_with_gradient = False
         self.arena: Any = None
+        self._pending: Any = None
         if isinstance(initializer, str):
             from minikeras.engine import registry
 
@@ -120,6 +147,9 @@ class Variable(Operators):
                 )
             self._dtype = dtypes.standardize_dtype(dtype)
             shape = standardize_shape(shape)
+            if budget.may_wait(initializer, shape, self._dtype):
+                self._pending = (initializer, shape)
+                return
             value = initializer(shape, dtype=self._dtype)
         else:
             value = initializer
@@ -131,32 +161,61 @@ class Variable(Operators):
                 elif found is None and np.dtype(dtype).kind == "i":
                     dtype = "int32"
             self._dtype = dtypes.standardize_dtype(dtype)
-        value = plain(value)
-        self.array = np.array(value, dtype=dtypes.numpy_dtype(self._dtype), order="C")
+        self._store(value, shape)
+
+    def _store(self, value: Any, shape: Any) -> None:
+        dtype = dtypes.numpy_dtype(self._dtype)
+        self.array = dtypes.plain_array(np.array(plain(value), dtype=dtype, order="C"))
         if shape is not None and self.array.shape != tuple(shape):
             self.array = np.array(np.broadcast_to(self.array, tuple(shape)), order="C")
+
+    def __getattr__(self, name: str) -> Any:
+        """The array of a variable that waits for its value is made when somebody asks for it."""
+        if name != "array":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with _making:
+            if self._pending is not None:
+                initializer, shape = self._pending
+                self._store(initializer(shape, dtype=self._dtype), shape)
+                self._pending = None
+        return self.array
+
+    def take(self, array: np.ndarray) -> None:
+        """Set the value from an array that nobody else keeps; it may not be copied."""
+        if self._pending is not None and array.shape == self.shape:
+            if array.dtype == dtypes.numpy_dtype(self._dtype) and array.flags.carray:
+                self.array, self._pending = array, None
+                return
+        self.assign(array)
 
     # What it is
 
     @property
     def value(self) -> Tensor:
         """The value as a tensor; a recording that is open follows it."""
-        return record_variable(self)
+        value = record_variable(self)
+        if state.autocast is not None and self._dtype != (name := self.dtype):
+            from minikeras.engine.operation import cast_tensor
+
+            return cast_tensor(value, dtypes.to_numpy_dtype(name))
+        return value
 
     @property
     def dtype(self) -> str:
-        """The name of the dtype."""
+        """The name of the dtype; inside a layer of mixed precision, the one it is read in."""
+        if state.autocast is not None and self.autocast and dtypes.is_float(self._dtype):
+            return state.autocast
         return self._dtype
 
     @property
     def shape(self) -> tuple:
         """The shape."""
-        return self.array.shape
+        return self.array.shape if self._pending is None else self._pending[1]
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.array.ndim
+        return len(self.shape)
 
     @property
     def trainable(self) -> bool:
@@ -202,13 +261,17 @@ class Variable(Operators):
         """
         value = plain(value)
         shape = np.shape(value)
-        if shape != self.array.shape:
+        if shape != self.shape:
             raise ValueError(
                 f"The shape of a variable cannot change. Variable {self.path!r} has shape"
-                f" {self.array.shape}. Received a value of shape {shape}"
+                f" {self.shape}. Received a value of shape {shape}"
             )
         if not state.inferring:
-            self.array[...] = value
+            if self._pending is not None:
+                self._store(value, None)
+                self._pending = None
+            else:
+                self.array[...] = value
         return self
 
     def assign_add(self, value: Any) -> Variable:

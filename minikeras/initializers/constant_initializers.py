@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization
+from minikeras.engine.budget import repeatable
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.initializers.initializer import Initializer
@@ -25,6 +26,7 @@ class Zeros(Initializer):
     array([0., 0.], dtype=float32)
     """
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         return Tensor(np.zeros(shape, dtypes.to_numpy_dtype(dtype)))
 
@@ -40,6 +42,7 @@ class Ones(Initializer):
     array([1., 1.], dtype=float32)
     """
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         return Tensor(np.ones(shape, dtypes.to_numpy_dtype(dtype)))
 

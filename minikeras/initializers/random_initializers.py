@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization
+from minikeras.engine.budget import repeatable
 from minikeras.engine.rng import SeedGenerator, draw_generator, make_default_seed
 from minikeras.engine.symbolic import Tensor
 from minikeras.initializers.initializer import Initializer
@@ -107,6 +108,7 @@ class RandomNormal(RandomInitializer):
         self.mean, self.stddev = mean, stddev
         super().__init__(seed=seed)
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         return Tensor(_normal(self.seed, shape, self.mean, self.stddev, dtype))
 
@@ -131,6 +133,7 @@ class TruncatedNormal(RandomNormal):
     True
     """
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         return Tensor(_truncated_normal(self.seed, shape, self.mean, self.stddev, dtype))
 
@@ -156,6 +159,7 @@ class RandomUniform(RandomInitializer):
         self.minval, self.maxval = minval, maxval
         super().__init__(seed=seed)
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         return Tensor(_uniform(self.seed, shape, self.minval, self.maxval, dtype))
 
@@ -223,6 +227,7 @@ class VarianceScaling(RandomInitializer):
         self.input_axes, self.output_axes = input_axes, output_axes
         super().__init__(seed=seed)
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         dtype = _float_dtype(dtype)
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
