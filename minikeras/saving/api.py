@@ -99,6 +99,7 @@ def load_model(
         registry.custom_objects(custom_objects),
         serialization.SafeMode(flag),
         guard.budget_of(filepath),
+        guard.opening(filepath),
     ):
         if kind == "zip":
             return archive.read_model(filepath, compile)
@@ -168,6 +169,11 @@ def load_weights(
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
     kind = guard.sniff(filepath)
+    with guard.opening(filepath):
+        _load_weights(model, filepath, kind, skip_mismatch, by_name)
+
+
+def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_name: bool) -> None:
     if kind == "zip":
         content = archive.weights_member(filepath)
         with guard.open_hdf5(io.BytesIO(content)) as file:
@@ -205,5 +211,6 @@ def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any
         registry.custom_objects(custom_objects),
         serialization.SafeMode(flag),
         guard.architecture_budget(),
+        guard.opening(None, "model JSON"),
     ):
         return hdf5.model_from_config(config)

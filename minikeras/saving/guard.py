@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,37 @@ def _looks_like(head: bytes) -> str:
     if not head.strip(b"\x00"):
         return "it holds zeros only"
     return f"it begins with {head[:16]!r}"
+
+
+@contextmanager
+def opening(path: Any, what: str = "file") -> Iterator[None]:
+    """Turn whatever goes wrong with the content of a file into an error that names the file.
+
+    Damage shows in many ways: a number where a list was, a missing key, an array that no layer
+    can use. All of them are a `ValueError` to whoever opens the file; what the disk does is an
+    `OSError`.
+    """
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else what
+    text = repr(name) if name is not what else f"the {what}"
+    try:
+        yield
+    except (FileNotFoundError, MemoryError, Warning):
+        raise
+    except OSError as error:
+        if str(name) in str(error):
+            raise
+        raise OSError(f"Could not read {text}: {error}") from error
+    except ValueError as error:
+        if str(name) in str(error):
+            raise
+        raise ValueError(f"Could not load {text}: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"Could not load {text}: its content is nested too deeply.") from error
+    except Exception as error:
+        raise ValueError(
+            f"Could not load {text}: its content is damaged, or belongs to another kind of model"
+            f" ({type(error).__name__}: {error})."
+        ) from error
 
 
 def open_hdf5(path: Any) -> Any:

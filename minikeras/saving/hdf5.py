@@ -300,7 +300,7 @@ def read_weights(
                     raise ValueError(f"The file lists a weight {weight_name!r} but lacks it.")
                 values.append((variable, guard.read_array(dataset, variable.shape)))
     for variable, value in values:
-        variable.assign(value)
+        variable.take(value)
     if origin.theano:
         from minikeras.dialects import eras
 
