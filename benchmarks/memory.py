@@ -15,11 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
 from peers import environment, find_peers
 
+HERE = Path(__file__).resolve().parent
 WORKLOADS = ["cnn-28x28", "cnn-vgg", "lstm", "gru", "transformer"]
 
 COMMON = """
