@@ -139,8 +139,9 @@ def ctc_decode(
         top_paths=top_paths,
         mask_index=y_pred.shape[-1] - 1,
     )
-    lengths = [int((np.asarray(one) >= 0).sum(-1).max(initial=0)) for one in decoded]
-    return [one[:, :length] for one, length in zip(decoded, lengths)], scores
+    steps = y_pred.shape[1]
+    missing = ((0, 0), (0, steps - decoded.shape[-1]))
+    return [ops.pad(one, missing, constant_values=-1) for one in decoded], scores
 
 
 def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
