@@ -46,7 +46,7 @@ def walk_back(calls: list, gradients: list) -> None:
             if before is None:
                 gradients[slot] = gradient
             elif slot in owned:
-                before += gradient
+                gradients[slot] += gradient  # scalars of NumPy cannot change in place
             else:
                 gradients[slot] = before + gradient
                 owned.add(slot)
