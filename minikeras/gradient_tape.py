@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +17,22 @@ from minikeras.engine.variable import Variable
 from minikeras.ops.base import array_of
 
 
+class _Open(threading.local):
+    """The tapes that are recording in this thread."""
+
+    def __init__(self) -> None:
+        self.tapes: list[GradientTape] = []
+
+
+_open = _Open()
+
+
 class GradientTape:
     """Follows what is computed, so that it can be differentiated.
 
     Trainable variables are followed by themselves; tensors after `watch`. Gradients are first
-    derivatives: a tape does not follow `gradient` itself.
+    derivatives: a tape does not follow `gradient` itself. Tapes may be nested, as for the two
+    losses of a GAN, if their gradients are asked for after the outermost block.
 
     Args:
         persistent: Boolean, default False. Whether `gradient` may be called more than once.
@@ -46,6 +58,9 @@ class GradientTape:
         self._start()
 
     def _start(self) -> None:
+        # An outer tape whose recording this one uses; whether it uses one with another tape.
+        self._outer: GradientTape | None = None
+        self._shared = False
         self._recording = Recording(Run(training=self._outer_training, recording=True))
         self._watched: dict[int, tuple[Any, int]] = {}
         self._used = False
@@ -54,20 +69,29 @@ class GradientTape:
         if self._entered:
             raise ValueError("This tape is recording already. Use another one inside.")
         if state.recording is not None:
-            raise NotImplementedError(
-                "A tape inside of another, or inside of a training step, would need second"
-                " derivatives, which are not supported. Close the outer one first, or compute both"
-                " gradients from one tape made with persistent=True."
-            )
+            outer = _open.tapes[-1] if _open.tapes else None
+            if outer is None or state.recording is not outer._recording:
+                raise NotImplementedError(
+                    "A tape inside of a training step's own recording would need second"
+                    " derivatives, which are not supported."
+                )
+            self._outer, self._recording = outer, outer._recording
+            self._shared = outer._shared = True
+            self._entered = True
+            _open.tapes.append(self)
+            return self
         self._outer_training = None if state.run is None else state.run.training
         self._recording.run.training = self._outer_training
         self._recording.__enter__()
         self._entered = True
+        _open.tapes.append(self)
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._entered:
-            self._recording.__exit__(*error)
+            _open.tapes.remove(self)
+            if self._outer is None:
+                self._recording.__exit__(*error)
             self._entered = False
 
     def watch(self, tensor: Any) -> Any:
@@ -111,15 +135,23 @@ class GradientTape:
         """Inside of this block nothing is followed."""
         if not self._entered:
             raise ValueError("The tape is not recording.")
+        if self._shared and len(_open.tapes) > 1:
+            raise NotImplementedError(
+                "One of several nested tapes cannot be stopped alone. Compute before their blocks"
+                " what is not to be followed, or use `stop_gradient`."
+            )
         self.__exit__(None, None, None)
         try:
             yield
         finally:
             self._recording.__enter__()
             self._entered = True
+            _open.tapes.append(self)
 
     def reset(self) -> None:
         """Forget everything that was recorded."""
+        if self._shared and len(_open.tapes) > 1:
+            raise NotImplementedError("One of several nested tapes cannot be reset alone.")
         entered = self._entered
         if entered:
             self.__exit__(None, None, None)
@@ -178,15 +210,22 @@ class GradientTape:
         return tree.map_structure(lambda source: self._of(source, gradients, sink, how), sources)
 
     def _reverse(self, seeds: list) -> tuple:
+        if self._recording.open and (self._outer is not None or len(_open.tapes) > 1):
+            raise NotImplementedError(
+                "A gradient computed inside of another tape's block would be followed by that tape:"
+                " second derivatives, which are not supported. Ask for it after the outermost"
+                " block."
+            )
         self._used = True
         run = self._recording.run
+        keep = self._persistent or self._shared
         run.sink.begin()
         if self._entered:
             # Nothing that happens on the way back is recorded.
             with self.stop_recording():
-                gradients = self._recording.reverse(seeds, keep=self._persistent)
+                gradients = self._recording.reverse(seeds, keep=keep)
         else:
-            gradients = self._recording.reverse(seeds, keep=self._persistent)
+            gradients = self._recording.reverse(seeds, keep=keep)
         return gradients, run.sink
 
     def _slot(self, value: Any) -> Any:
