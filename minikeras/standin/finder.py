@@ -169,7 +169,7 @@ class StandIn(ModuleType):
 
     def _starred(self) -> list[str]:
         """The names for `import *`, which must not warn of each old one among them."""
-        dialects = import_module("minikeras.dialects")
+        dialects: Any = import_module("minikeras.dialects")
         before, dialects._silent = dialects._silent, True
         try:
             return [name for name in self._public() if hasattr(self, name)]

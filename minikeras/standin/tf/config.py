@@ -53,4 +53,8 @@ class LogicalDeviceConfiguration:
 
 
 VirtualDeviceConfiguration = LogicalDeviceConfiguration
-__all__ = [name for name in globals() if name[0] != "_" and name not in ("annotations", "Any", "namedtuple")]
+__all__ = [
+    name
+    for name in globals()
+    if name[0] != "_" and name not in ("annotations", "Any", "namedtuple")
+]

@@ -17,11 +17,11 @@ from minikeras.utils.dataset import Dataset as _Dataset
 
 __all__ = [
     "AUTOTUNE",
-    "Dataset",
     "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
+    "Dataset",
     "Options",
     "TextLineDataset",
-    "UNKNOWN_CARDINALITY",
     "assert_cardinality",
     "cardinality",
     "sample_from_datasets",
@@ -138,7 +138,7 @@ class Dataset(_Dataset):
     ) -> Dataset:
         def walk() -> Iterator:
             for place in order():
-                yield _mapped(lambda array: Tensor(array[place]), arrays)
+                yield _mapped(lambda array, place=place: Tensor(array[place]), arrays)
 
         made = cls(walk, length)
         made._arrays, made._order = arrays, order
@@ -158,7 +158,7 @@ class Dataset(_Dataset):
                 "from_tensor_slices needs arrays with equally many rows. Received shapes:"
                 f" {[leaf.shape for leaf in _leaves(arrays)]}"
             )
-        count = counts.pop()
+        count: Any = counts.pop()
         return Dataset._of_rows(arrays, lambda: iter(range(count)), count)
 
     @staticmethod
@@ -221,7 +221,7 @@ class Dataset(_Dataset):
         def walk() -> Iterator:
             for items in zip(*flat):
                 left = iter(items)
-                yield _mapped(lambda _: next(left), parts)
+                yield _mapped(lambda _, left=left: next(left), parts)
 
         return Dataset(walk, length)
 
@@ -232,8 +232,10 @@ class Dataset(_Dataset):
 
         patterns = file_pattern
         if hasattr(patterns, "shape"):
-            patterns = [one.decode() if isinstance(one, bytes) else one
-                        for one in np.ravel(array_of(patterns))]
+            patterns = [
+                one.decode() if isinstance(one, bytes) else one
+                for one in np.ravel(array_of(patterns))
+            ]
         names = glob(patterns)
         if not names:
             raise ValueError(f"No files matched pattern: {file_pattern}")
@@ -307,9 +309,7 @@ class Dataset(_Dataset):
         derived.class_names, derived.file_paths = self.class_names, self.file_paths
         return derived
 
-    def _reordered(
-        self, transform: Callable[[Iterator], Iterable], length: int | None
-    ) -> Dataset:
+    def _reordered(self, transform: Callable[[Iterator], Iterable], length: int | None) -> Dataset:
         """Other elements of the same, in another order: numbers of rows, or elements."""
         order = self._order
         if order is None:
@@ -330,9 +330,7 @@ class Dataset(_Dataset):
 
     def filter(self, predicate: Callable, name: Any = None) -> Dataset:
         """The elements for which a function is true."""
-        return self._derived(
-            lambda items: (item for item in items if bool(_call(predicate, item)))
-        )
+        return self._derived(lambda items: (item for item in items if bool(_call(predicate, item))))
 
     def flat_map(self, map_func: Callable, name: Any = None) -> Dataset:
         """The elements of the data sets that a function returns, one set after the other."""
@@ -400,7 +398,7 @@ class Dataset(_Dataset):
         source = self._order if self._order is not None else self.__iter__
 
         def again(_: Iterator) -> Iterator:
-            for _ in itertools.count() if number < 0 else range(number):
+            for _round in itertools.count() if number < 0 else range(number):
                 empty = True
                 for item in source():
                     empty = False
@@ -459,8 +457,10 @@ class Dataset(_Dataset):
             while group := list(itertools.islice(items, size)):
                 if len(group) < size and drop_remainder:
                     return
-                yield _stacked(group) if order is None else _mapped(
-                    lambda array, group=group: Tensor(_rows(array, group)), arrays
+                yield (
+                    _stacked(group)
+                    if order is None
+                    else _mapped(lambda array, group=group: Tensor(_rows(array, group)), arrays)
                 )
 
         length = self._length
@@ -469,9 +469,7 @@ class Dataset(_Dataset):
 
         def spec() -> Any:
             lead = size if drop_remainder else None
-            return _mapped(
-                lambda one: TensorSpec((lead, *one.shape), one.dtype), self.element_spec
-            )
+            return _mapped(lambda one: TensorSpec((lead, *one.shape), one.dtype), self.element_spec)
 
         batches = Dataset(walk, length, spec)
         batches.class_names, batches.file_paths = self.class_names, self.file_paths
@@ -523,7 +521,7 @@ class Dataset(_Dataset):
                         for place in range(count)
                     ]
                 )
-                yield _mapped(lambda _: next(made), group[0])
+                yield _mapped(lambda _, made=made: next(made), group[0])
 
         length = self._length
         if length is not None and length >= 0:
@@ -662,9 +660,7 @@ class Dataset(_Dataset):
     def as_numpy_iterator(self) -> Iterator:
         """An iterator over the elements as arrays."""
         for item in self:
-            yield _mapped(
-                lambda leaf: leaf if isinstance(leaf, Dataset) else leaf.array[()], item
-            )
+            yield _mapped(lambda leaf: leaf if isinstance(leaf, Dataset) else leaf.array[()], item)
 
     def __repr__(self) -> str:
         return f"<Dataset element_spec={self.element_spec}>"
@@ -678,9 +674,7 @@ class TextLineDataset(Dataset):
         compression_type: `""` or None, or `"GZIP"`.
     """
 
-    def __init__(
-        self, filenames: Any, compression_type: Any = None, *_: Any, **__: Any
-    ) -> None:
+    def __init__(self, filenames: Any, compression_type: Any = None, *_: Any, **__: Any) -> None:
         names = [
             one.decode() if isinstance(one, bytes) else str(one)
             for one in np.ravel(array_of(filenames))

@@ -16,12 +16,16 @@ def _check(holds: Any, what: str, message: Any) -> None:
         raise InvalidArgumentError(f"{message or ''} Condition not met: {what}.".strip())
 
 
-def assert_equal(x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None) -> None:
+def assert_equal(
+    x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
     """All are equal."""
     _check(array_of(x) == array_of(y), "x == y", message)
 
 
-def assert_less(x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None) -> None:
+def assert_less(
+    x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
     """All are less."""
     _check(array_of(x) < array_of(y), "x < y", message)
 

@@ -25,8 +25,8 @@ def makedirs(path: Any) -> None:
 
 def glob(pattern: Any) -> list:
     """The files that fit a pattern, or several."""
-    patterns = [pattern] if isinstance(pattern, (str, bytes, os.PathLike)) else pattern
-    return sorted(found for one in patterns for found in _glob.glob(os.fspath(one)))
+    patterns: Any = [pattern] if isinstance(pattern, (str, bytes, os.PathLike)) else pattern
+    return sorted(found for one in patterns for found in _glob.glob(os.fsdecode(one)))
 
 
 def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
@@ -43,5 +43,7 @@ def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
 Exists, IsDirectory, ListDirectory, Remove, MakeDirs = exists, isdir, listdir, remove, makedirs
 walk, stat = os.walk, os.stat
 __all__ = [
-    name for name in globals() if name[0] != "_" and name not in ("annotations", "Any", "os", "shutil")
+    name
+    for name in globals()
+    if name[0] != "_" and name not in ("annotations", "Any", "os", "shutil")
 ]

@@ -60,9 +60,7 @@ def resize(
         height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
     if method != "nearest" and str(np.dtype(images.dtype)) not in ("float32", "float64"):
         images = ops.cast(images, "float32")
-    made = ops.image.resize(
-        images, (height, width), method, antialias, data_format="channels_last"
-    )
+    made = ops.image.resize(images, (height, width), method, antialias, data_format="channels_last")
     return made if method == "nearest" else ops.cast(made, "float32")
 
 
@@ -219,9 +217,7 @@ def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> An
     if any(want > have for have, want in zip(value.shape, wanted)):
         raise ValueError(f"There is no part of shape {wanted} in a tensor of shape {value.shape}.")
     draw = _draw(seed)
-    starts = [
-        int(draw.integers(0, have - want + 1)) for have, want in zip(value.shape, wanted)
-    ]
+    starts = [int(draw.integers(0, have - want + 1)) for have, want in zip(value.shape, wanted)]
     return value[tuple(slice(first, first + want) for first, want in zip(starts, wanted))]
 
 

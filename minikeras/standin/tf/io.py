@@ -90,7 +90,7 @@ def decode_image(
 
 
 def decode_jpeg(contents: Any, channels: int = 0, *_: Any, **__: Any) -> Any:
-    """An image of shape (height, width, channels). Pillow decodes; TensorFlow may round otherwise."""
+    """An image of shape (height, width, channels), as Pillow rounds it."""
     return _image(contents, channels, "uint8")
 
 

@@ -9,15 +9,13 @@ import numpy as np
 
 from minikeras import ops as _ops
 from minikeras.ops.base import array_of
-from minikeras.standin.tf.math import l2_normalize
 from minikeras.standin.tf.naming import named, public
 from minikeras.standin.tf.tensors import convert_to_tensor
 from minikeras.standin.tf.top import FUNCTIONS as _TOP
-from minikeras.standin.tf.top import eye
-from minikeras.standin.tf.top import linalg_global_norm as global_norm
+from minikeras.standin.tf.top import matmul
 
 ops: Any = _ops
-matmul, norm, einsum, tensordot = (_TOP[one] for one in ("matmul", "norm", "einsum", "tensordot"))
+norm, einsum, tensordot = (_TOP[one] for one in ("norm", "einsum", "tensordot"))
 
 
 def diag(diagonal: Any, name: Any = "diag", k: int = 0, **_: Any) -> Any:
@@ -39,7 +37,7 @@ def set_diag(input: Any, diagonal: Any, name: Any = "set_diag", k: int = 0, **_:
     input, diagonal = convert_to_tensor(input), convert_to_tensor(diagonal)
     if k:
         raise NotImplementedError("tf.linalg.set_diag sets the main diagonal, k=0, alone here.")
-    on = np.eye(*input.shape[-2:], dtype=bool)
+    on = np.eye(*input.shape[-2:]) == 1
     short = input.shape[-2] - diagonal.shape[-1]
     columns = ops.expand_dims(diagonal, -1)
     if short > 0:
@@ -51,7 +49,9 @@ def band_part(input: Any, num_lower: Any, num_upper: Any, name: Any = None) -> A
     """Matrices with zeros outside of a band; -1 keeps all on that side."""
     input, lower, upper = convert_to_tensor(input), int(num_lower), int(num_upper)
     distance = np.arange(input.shape[-1]) - np.arange(input.shape[-2])[:, None]
-    keep = (distance >= -lower if lower >= 0 else True) & (distance <= upper if upper >= 0 else True)
+    keep = (distance >= -lower if lower >= 0 else True) & (
+        distance <= upper if upper >= 0 else True
+    )
     return ops.where(np.broadcast_to(keep, distance.shape), input, ops.zeros_like(input))
 
 
@@ -79,9 +79,7 @@ def triangular_solve(
     return ops.solve_triangular(matrix, rhs, lower=lower)
 
 
-def svd(
-    tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: Any = None
-) -> Any:
+def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: Any = None) -> Any:
     """Singular values; with vectors as (s, u, v)."""
     if not compute_uv:
         return ops.svd(tensor, full_matrices, False)

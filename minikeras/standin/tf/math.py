@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from minikeras.standin.tf.dtypes import as_dtype
 from minikeras.standin.tf.naming import named, public
 
 ops: Any = _ops
+TopKV2 = namedtuple("TopKV2", "values indices")
 
 # Name here -> operation. One argument, `x`.
 _SAME = {
@@ -93,7 +95,9 @@ def _two(operation: str) -> Any:
 
 
 def _reducing(operation: str) -> Any:
-    def reduce(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+    def reduce(
+        input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
+    ) -> Any:
         return getattr(ops, operation)(_tensor(input_tensor), _axis(axis), keepdims)
 
     reduce.__name__ = "<lambda>"
@@ -115,7 +119,9 @@ def _rounds_down(x: Any) -> bool:
 _INTEGERS = tuple(np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
-def reduce_mean(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+def reduce_mean(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
+) -> Any:
     """The mean. As in TensorFlow, that of integers is an integer, rounded towards zero."""
     axis = _axis(axis)
     if _rounds_down(input_tensor):
@@ -134,7 +140,9 @@ def reduce_variance(
     return ops.var(_tensor(input_tensor), _axis(axis), keepdims)
 
 
-def reduce_std(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+def reduce_std(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
+) -> Any:
     """The standard deviation."""
     return ops.std(_tensor(input_tensor), _axis(axis), keepdims)
 
@@ -229,11 +237,8 @@ def top_k(
     input: Any, k: int = 1, sorted: bool = True, index_type: Any = "int32", name: Any = None
 ) -> Any:
     """The `k` largest along the last axis: `values` and `indices`."""
-    from collections import namedtuple
-
     values, indices = ops.top_k(_tensor(input), int(k), sorted)
-    kind = namedtuple("TopKV2", "values indices")
-    return kind(values, ops.cast(indices, as_dtype(index_type).name))
+    return TopKV2(values, ops.cast(indices, as_dtype(index_type).name))
 
 
 def in_top_k(targets: Any, predictions: Any, k: int, name: Any = None) -> Any:
@@ -332,12 +337,16 @@ def lgamma(x: Any, name: Any = None) -> Any:
     return Tensor(np.asarray(values).astype(array.dtype))
 
 
-def reduce_all(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+def reduce_all(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
+) -> Any:
     """Whether all are true."""
     return ops.all(input_tensor, _axis(axis), keepdims)
 
 
-def reduce_any(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+def reduce_any(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
+) -> Any:
     """Whether any is true."""
     return ops.any(input_tensor, _axis(axis), keepdims)
 

@@ -11,7 +11,13 @@ from minikeras import ops as _ops
 from minikeras import random
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
-from minikeras.standin.tf.math import in_top_k, l2_normalize, log_softmax, softmax, top_k
+from minikeras.standin.tf.math import (  # noqa: F401
+    in_top_k,
+    l2_normalize,
+    log_softmax,
+    softmax,
+    top_k,
+)
 from minikeras.standin.tf.naming import named, public
 from minikeras.standin.tf.tensors import convert_to_tensor
 
@@ -65,6 +71,19 @@ def _conv(rank: int | None = None) -> Callable:
 
     conv.__name__ = "<lambda>"
     return conv
+
+
+def conv1d(
+    input: Any,
+    filters: Any,
+    stride: Any,
+    padding: Any,
+    data_format: Any = "NWC",
+    dilations: Any = None,
+    name: Any = None,
+) -> Any:
+    """A convolution along one axis."""
+    return _conv(1)(input, filters, stride, padding, data_format, dilations)
 
 
 def conv2d_transpose(
@@ -177,9 +196,7 @@ def batch_normalization(
     return y if offset is None else ops.add(y, offset)
 
 
-def dropout(
-    x: Any, rate: Any, noise_shape: Any = None, seed: Any = None, name: Any = None
-) -> Any:
+def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: Any = None, name: Any = None) -> Any:
     """Sets a part of the values to 0 and scales the others up."""
     return random.dropout(convert_to_tensor(x), float(rate), noise_shape, seed)
 
@@ -238,9 +255,7 @@ def local_response_normalization(
     square = ops.square(convert_to_tensor(input))
     spread = [(0, 0)] * (len(square.shape) - 1) + [(depth_radius, depth_radius)]
     padded, channels = ops.pad(square, spread), square.shape[-1]
-    total = sum(
-        padded[..., shift : shift + channels] for shift in range(2 * depth_radius + 1)
-    )
+    total = sum(padded[..., shift : shift + channels] for shift in range(2 * depth_radius + 1))
     return ops.divide(input, ops.power(ops.add(bias, ops.multiply(alpha, total)), beta))
 
 
@@ -259,7 +274,6 @@ FUNCTIONS: dict[str, Callable] = {
     "avg_pool1d": _pool("average_pool", 1),
     "avg_pool2d": _pool("average_pool", 2),
     "avg_pool3d": _pool("average_pool", 3),
-    "conv1d": _conv(1),
     "conv2d": _conv(2),
     "conv3d": _conv(3),
     "convolution": _conv(),
@@ -298,4 +312,6 @@ FUNCTIONS: dict[str, Callable] = {
     ),
 }
 globals().update(named(__name__, FUNCTIONS))
-__all__ = public(globals(), "in_top_k", "l2_normalize", "log_softmax", "softmax", "top_k", "moments")
+__all__ = public(
+    globals(), "in_top_k", "l2_normalize", "log_softmax", "softmax", "top_k", "moments"
+)

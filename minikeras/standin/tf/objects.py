@@ -65,7 +65,7 @@ class Module:
                 found.append(one)
             elif not isinstance(one, Module):
                 found.extend(one.variables)
-        return tuple(dict((id(one), one) for one in found).values())
+        return tuple({id(one): one for one in found}.values())
 
     @property
     def trainable_variables(self) -> tuple:

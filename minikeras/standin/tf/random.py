@@ -123,14 +123,30 @@ def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
     return _random.shuffle(convert_to_tensor(value), 0, _source(seed))
 
 
-def stateless_normal(shape: Any, seed: Any, *args: Any, **kwargs: Any) -> Any:
+def stateless_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = "float32",
+    name: Any = None,
+    alg: Any = None,
+) -> Any:
     """`normal`, the same for the same seed."""
-    return normal(shape, *args, seed=seed, **kwargs)
+    return normal(shape, mean, stddev, dtype, seed)
 
 
-def stateless_truncated_normal(shape: Any, seed: Any, *args: Any, **kwargs: Any) -> Any:
+def stateless_truncated_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = "float32",
+    name: Any = None,
+    alg: Any = None,
+) -> Any:
     """`truncated_normal`, the same for the same seed."""
-    return truncated_normal(shape, *args, seed=seed, **kwargs)
+    return truncated_normal(shape, mean, stddev, dtype, seed)
 
 
 def stateless_uniform(

@@ -63,8 +63,12 @@ def hamming_window(
     window_length: Any, periodic: bool = True, dtype: Any = "float32", name: Any = None
 ) -> Any:
     """A raised cosine on a step."""
-    return _window(lambda n: 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(n) / max(n - 1, 1)),
-                   window_length, periodic, dtype)
+    return _window(
+        lambda n: 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(n) / max(n - 1, 1)),
+        window_length,
+        periodic,
+        dtype,
+    )
 
 
 def frame(

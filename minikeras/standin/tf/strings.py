@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable
 from typing import Any
@@ -141,7 +142,12 @@ def to_number(input: Any, out_type: Any = "float32", name: Any = None) -> Any:
 
 
 def as_string(
-    input: Any, precision: int = -1, scientific: bool = False, shortest: bool = False, *_: Any, **__: Any
+    input: Any,
+    precision: int = -1,
+    scientific: bool = False,
+    shortest: bool = False,
+    *_: Any,
+    **__: Any,
 ) -> Any:
     """Numbers as text."""
     array = array_of(input)
@@ -150,7 +156,7 @@ def as_string(
         one = array[index]
         if array.dtype.kind == "f" and not shortest:
             form = f".{precision if precision >= 0 else 6}{'e' if scientific else 'f'}"
-            made[index] = format(float(one), form)
+            made[index] = builtins.format(float(one), form)
         elif array.dtype.kind == "b":
             made[index] = "true" if one else "false"
         else:
@@ -221,8 +227,10 @@ def format(template: str, inputs: Any, placeholder: str = "{}", *_: Any, **__: A
     """A text with values in it."""
     values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     for one in values:
-        shown = np.array2string(array_of(one), separator=" ") if array_of(one).ndim else str(
-            array_of(one)[()]
+        shown = (
+            np.array2string(array_of(one), separator=" ")
+            if array_of(one).ndim
+            else str(array_of(one)[()])
         )
         template = template.replace(placeholder, shown, 1)
     return constant(template)

@@ -163,8 +163,10 @@ class _LikeAnyVariable(type):
     """`isinstance(layer.kernel, tf.Variable)` is true of every variable."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, _Variable) if cls is Variable else super().__instancecheck__(
-            instance
+        return (
+            isinstance(instance, _Variable)
+            if cls is Variable
+            else super().__instancecheck__(instance)
         )
 
 
@@ -284,5 +286,3 @@ def fill(dims: Any, value: Any, name: Any = None) -> Any:
 def get_static_value(tensor: Any, partial: bool = False) -> Any:
     """The value as a NumPy array; None for symbolic tensors."""
     return None if isinstance(tensor, KerasTensor) else np.asarray(plain(tensor))
-
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +20,7 @@ from minikeras.standin.tf.tensors import convert_to_tensor, sizes
 
 ops: Any = _ops
 newaxis = None
+Unique = namedtuple("Unique", "y idx")
 
 
 def _ints(value: Any) -> Any:
@@ -37,11 +40,6 @@ FUNCTIONS: dict[str, Callable] = {
     "einsum": lambda equation, *inputs, **kwargs: ops.einsum(equation, *inputs),
     "expand_dims": lambda input, axis=None, name=None: ops.expand_dims(input, _at(axis)),
     "identity": lambda input, name=None: ops.copy(convert_to_tensor(input)),
-    "matmul": lambda a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, **_: (
-        ops.matmul(
-            _swapped(a, transpose_a, adjoint_a), _swapped(b, transpose_b, adjoint_b)
-        )
-    ),
     "norm": lambda tensor, ord="euclidean", axis=None, keepdims=False, name=None: ops.norm(
         convert_to_tensor(tensor), None if ord == "euclidean" else ord, axis, keepdims
     ),
@@ -49,7 +47,9 @@ FUNCTIONS: dict[str, Callable] = {
         input, dtype and as_dtype(dtype).name
     ),
     "repeat": lambda input, repeats, axis=None, name=None: ops.repeat(input, _ints(repeats), axis),
-    "reverse": lambda tensor, axis, name=None: ops.flip(tensor, tuple(np.atleast_1d(axis).tolist())),
+    "reverse": lambda tensor, axis, name=None: ops.flip(
+        tensor, tuple(np.atleast_1d(axis).tolist())
+    ),
     "roll": lambda input, shift, axis, name=None: ops.roll(input, _ints(shift), _ints(axis)),
     "searchsorted": lambda sorted_sequence, values, side="left", out_type="int32", name=None: (
         ops.cast(ops.searchsorted(sorted_sequence, values, side), as_dtype(out_type).name)
@@ -87,8 +87,28 @@ def _directed(x: Any, axis: int, direction: str) -> Any:
     return ops.flip(x, axis) if direction == "DESCENDING" else x
 
 
+def matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    adjoint_a: bool = False,
+    adjoint_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    output_type: Any = None,
+    name: Any = None,
+) -> Any:
+    """Products of matrices, transposed before if so told."""
+    return ops.matmul(_swapped(a, transpose_a, adjoint_a), _swapped(b, transpose_b, adjoint_b))
+
+
 def argsort(
-    values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False, name: Any = None
+    values: Any,
+    axis: int = -1,
+    direction: str = "ASCENDING",
+    stable: bool = False,
+    name: Any = None,
 ) -> Any:
     """The order of the values along an axis; equal ones stay in theirs."""
     array = array_of(values)
@@ -116,7 +136,9 @@ def unstack(value: Any, num: Any = None, axis: Any = 0, name: Any = None) -> lis
     return list(ops.unstack(convert_to_tensor(value), num, _at(axis)))
 
 
-def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, name: Any = None) -> Any:
+def split(
+    value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, name: Any = None
+) -> Any:
     """Equal parts along an axis, or parts of the sizes given; one size may be -1."""
     value, axis = convert_to_tensor(value), _at(axis)
     given = _ints(num_or_size_splits)
@@ -131,24 +153,19 @@ def slice(input_: Any, begin: Any, size: Any, name: Any = None) -> Any:
     """A block of a tensor; a size of -1 means to the end."""
     input_ = convert_to_tensor(input_)
     start, count = _ints(begin), _ints(size)
-    import builtins
-
     key = tuple(
-        builtins.slice(first, None if many < 0 else first + many) for first, many in zip(start, count)
+        builtins.slice(first, None if many < 0 else first + many)
+        for first, many in zip(start, count)
     )
     return input_[key]
 
 
-def strided_slice(
-    input_: Any, begin: Any, end: Any, strides: Any = None, **masks: Any
-) -> Any:
+def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, **masks: Any) -> Any:
     """A block of a tensor with steps; masks are not available.
 
     Raises:
         NotImplementedError: for masks. Use `tensor[...]`.
     """
-    import builtins
-
     if any(masks.get(name) for name in masks if name.endswith("_mask")):
         raise NotImplementedError("tf.strided_slice has no masks here. Use `tensor[...]`.")
     begin, end = _ints(begin), _ints(end)
@@ -247,7 +264,11 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
         start, limit = 0, start
     start, limit, delta = (array_of(one) for one in (start, limit, delta))
     kind = np.result_type(start, limit, delta) if dtype is None else as_dtype(dtype).name
-    if dtype is None and kind == np.float64 and "f8" not in {a.dtype.str[1:] for a in (start, limit, delta)}:
+    if (
+        dtype is None
+        and kind == np.float64
+        and "f8" not in {a.dtype.str[1:] for a in (start, limit, delta)}
+    ):
         kind = np.dtype("float32")
     return Tensor(np.arange(start, limit, delta).astype(kind))
 
@@ -255,13 +276,17 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
 def linspace(start: Any, stop: Any, num: Any, name: Any = None, axis: int = 0) -> Any:
     """So many numbers at equal distances, both ends among them."""
     first, last = array_of(start), array_of(stop)
-    kind = np.result_type(first, last)
+    kind = np.result_type(*[one for one in (first, last) if one.dtype.kind == "f"] or [first])
     made = np.linspace(first, last, int(num), axis=axis)
     return Tensor(made.astype(kind if kind.kind == "f" else "float64"))
 
 
 def eye(
-    num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32", name: Any = None
+    num_rows: Any,
+    num_columns: Any = None,
+    batch_shape: Any = None,
+    dtype: Any = "float32",
+    name: Any = None,
 ) -> Any:
     """The identity matrix."""
     columns = None if num_columns is None else int(num_columns)
@@ -278,14 +303,11 @@ def meshgrid(*args: Any, indexing: str = "xy", name: Any = None) -> list:
 
 def unique(x: Any, out_idx: Any = "int32", name: Any = None) -> Any:
     """The values that occur, in order of occurrence, and the place of each in them."""
-    from collections import namedtuple
-
     _, first, inverse = np.unique(array_of(x), return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    kind = namedtuple("Unique", "y idx")
-    return kind(
+    return Unique(
         Tensor(array_of(x)[first[order]]), Tensor(place[inverse].astype(as_dtype(out_idx).name))
     )
 
@@ -368,7 +390,11 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable, name: Any = None) -> 
 
 
 def case(
-    pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, strict: bool = False, name: Any = None
+    pred_fn_pairs: Any,
+    default: Any = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: Any = None,
 ) -> Any:
     """What the function beside the first true condition returns."""
     pairs = pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs
@@ -414,13 +440,12 @@ def map_fn(fn: Callable, elems: Any, dtype: Any = None, *_: Any, **__: Any) -> A
     leaves = [convert_to_tensor(one) for one in tree.flatten(elems)]
     results = [
         fn(tree.pack_sequence_as(elems, [leaf[place] for leaf in leaves]))
-        for place in _builtin_range(leaves[0].shape[0])
+        for place in builtins.range(leaves[0].shape[0])
     ]
     return tree.map_structure(lambda *parts: stack(parts), *results)
 
 
 vectorized_map = map_fn
-_builtin_range = __builtins__["range"] if isinstance(__builtins__, dict) else __builtins__.range
 
 
 def foldl(fn: Callable, elems: Any, initializer: Any = None, *_: Any, **__: Any) -> Any:
@@ -448,7 +473,9 @@ def py_function(func: Callable, inp: Any, Tout: Any, name: Any = None) -> Any:
     return _typed(func(*[convert_to_tensor(one) for one in inp]), Tout)
 
 
-def numpy_function(func: Callable, inp: Any, Tout: Any, stateful: bool = True, name: Any = None) -> Any:
+def numpy_function(
+    func: Callable, inp: Any, Tout: Any, stateful: bool = True, name: Any = None
+) -> Any:
     """`func` of the tensors as arrays; its results in the dtypes given."""
     return _typed(func(*[np.asarray(convert_to_tensor(one)) for one in inp]), Tout)
 
@@ -463,16 +490,22 @@ def _typed(results: Any, kinds: Any) -> Any:
     return convert_to_tensor(results, kinds)
 
 
-def print(*inputs: Any, output_stream: Any = None, summarize: Any = 3, sep: str = " ", end: str = "\n", name: Any = None) -> None:  # noqa: E501
+def print(
+    *inputs: Any,
+    output_stream: Any = None,
+    summarize: Any = 3,
+    sep: str = " ",
+    end: str = "\n",
+    name: Any = None,
+) -> None:
     """Prints tensors as their values."""
-    import builtins
     import sys
 
-    shown = [
-        np.asarray(one) if isinstance(one, Tensor) else one for one in inputs
-    ]
+    shown = [np.asarray(one) if isinstance(one, Tensor) else one for one in inputs]
     stream = {"file://": None}.get(str(output_stream)[:7], output_stream)
-    builtins.print(*shown, sep=sep, end=end, file=stream if hasattr(stream, "write") else sys.stderr)
+    builtins.print(
+        *shown, sep=sep, end=end, file=stream if hasattr(stream, "write") else sys.stderr
+    )
 
 
 def group(*inputs: Any, **_: Any) -> None:
