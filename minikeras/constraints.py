@@ -12,7 +12,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry
-from minikeras.engine.spelling import older_names
+from minikeras.engine.spelling import older_names, understands_old
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import array_of
@@ -163,6 +163,7 @@ class MaxNorm(_BuiltIn):
            [2. ]])
     """
 
+    @understands_old
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
         self.max_value, self.axis = max_value, axis
 

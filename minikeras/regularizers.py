@@ -16,7 +16,7 @@ from minikeras.engine import registry
 from minikeras.engine.context import Run
 from minikeras.engine.operation import Operation
 from minikeras.engine.recording import Recording
-from minikeras.engine.spelling import older_names
+from minikeras.engine.spelling import older_names, understands_old
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import tensor
@@ -174,6 +174,7 @@ class L1(L1L2):
     1.5
     """
 
+    @understands_old
     def __init__(self, l1: float | None = 0.01) -> None:
         super().__init__(l1=0.01 if l1 is None else l1)
 
@@ -196,6 +197,7 @@ class L2(L1L2):
     2.5
     """
 
+    @understands_old
     def __init__(self, l2: float | None = 0.01) -> None:
         super().__init__(l2=0.01 if l2 is None else l2)
 
@@ -228,7 +230,8 @@ class OrthogonalRegularizer(_BuiltIn):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise ValueError(
-                f"Argument `mode` must be 'rows' or 'columns'. Received: mode={mode!r}"
+                'Invalid value for argument `mode`. Expected one of {"rows", "columns"}. Received:'
+                f" mode={mode}"
             )
         self.factor = _factor(factor, "factor")
         self.mode = mode
@@ -236,7 +239,7 @@ class OrthogonalRegularizer(_BuiltIn):
     def _on_array(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         if x.ndim != 2:
             raise ValueError(
-                f"OrthogonalRegularizer takes matrices, of rank 2. Received shape {x.shape}"
+                f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={x.shape}"
             )
         if self.mode == "columns":
             x = x.T

@@ -14,6 +14,7 @@ import numpy as np
 from minikeras import config
 from minikeras.callbacks.callback import Callback
 from minikeras.callbacks.learning_rate import log_learning_rates
+from minikeras.engine.spelling import understands_old
 
 _HISTOGRAM_BUCKETS = 30
 _IMAGES_PER_WEIGHT = 3
@@ -54,6 +55,7 @@ class TensorBoard(Callback):
     >>> board = minikeras.callbacks.TensorBoard(log_dir="logs/first", histogram_freq=1)
     """
 
+    @understands_old
     def __init__(
         self,
         log_dir: Any = "logs",
@@ -202,10 +204,7 @@ class TensorBoard(Callback):
 
     def _log_epoch(self, epoch: int, logs: dict) -> None:
         training = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if optimizer is not None:
-            log_learning_rates(optimizer, training)
+        self._collect_learning_rate(training)
         if self.write_steps_per_second:
             steps = int(np.asarray(self.model.optimizer.iterations))
             seconds = max(time.time() - self._epoch_start_time, 1e-9)
@@ -215,6 +214,13 @@ class TensorBoard(Callback):
         for name, value in logs.items():
             if name.startswith("val_"):
                 self._val_writer.scalar(f"epoch_{name[4:]}", value, epoch)
+
+    def _collect_learning_rate(self, logs: dict) -> dict:
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if optimizer is not None:
+            log_learning_rates(optimizer, logs)
+        return logs
 
     def _log_weights(self, epoch: int) -> None:
         for layer in self.model.layers:

@@ -24,40 +24,102 @@ RENAMED: dict[str, str] = {
     "text": "input_text",
 }
 _ORDERS = {"th": "channels_first", "tf": "channels_last", "default": None}
+# Of one function or class alone: its name -> old name -> today's.
+RENAMED_OF: dict[str, dict[str, str]] = {
+    "L1": {"l": "l1"},
+    "L2": {"l": "l2"},
+    "MaxNorm": {"m": "max_value"},
+    "to_categorical": {"y": "x"},
+}
 # Said how to compute or what to print; results were the same without.
-_GONE = (
+GONE = (
     "workers",
     "use_multiprocessing",
     "max_queue_size",
-    "show_accuracy",
     "class_mode",
     "sample_weight_mode",
     "experimental_run_tf_function",
     "wait_time",
 )
+# Of one function or class alone: its name -> old name -> what to do instead where it is not in the
+# state that makes no difference, which is None or False. None: any state is harmless.
+GONE_OF: dict[str, dict[str, str | None]] = {
+    "TensorBoard": {
+        "batch_size": None,
+        "embeddings_data": None,
+        "embeddings_layer_names": None,
+        "write_grads": None,
+    },
+    "ModelCheckpoint": {"load_weights_on_restart": "the callback `BackupAndRestore`"},
+    "compile": {
+        "target_tensors": "data: pass the targets to `fit`",
+        "distribute": "one machine: leave it out",
+        "cloning": None,
+    },
+    "train_on_batch": {"accuracy": "`compile(metrics=['accuracy'])`"},
+    "test_on_batch": {"accuracy": "`compile(metrics=['accuracy'])`"},
+}
+
+
+def _home(function: Any) -> str:
+    """The name of a function or method; of a constructor, that of its class."""
+    owner, _, name = function.__qualname__.rpartition(".")
+    return owner.rpartition(".")[2] if name == "__init__" else name
 
 
 def translate(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     """The arguments of a function or method, in today's spelling."""
-    name = function.__name__
+    name = _home(function)
+    renamed = {**RENAMED, **RENAMED_OF.get(name, {})}
+    gone = {**dict.fromkeys(GONE), **GONE_OF.get(name, {})}
     new = {}
     for key, value in kwargs.items():
-        if key == "period" and name == "__init__":
-            warn_once("ModelCheckpoint(period=...)", 'ModelCheckpoint(save_freq="epoch")')
-            args[0].period = int(value)
+        special = _SPECIAL.get((name, key))
+        if special is not None:
+            special(args[0], value)
             continue
-        target = RENAMED.get(key, key)
-        if name == "to_categorical" and key == "y":
-            target = "x"
+        target = renamed.get(key, key)
         if target != key:
             if target in kwargs:
                 raise ValueError(f"{name}() received both `{target}` and `{key}`. Pass `{target}`.")
             warn_once(f"{name}({key}=...)", f"{name}({target}=...)")
-        if target in _GONE:
+        if target in gone:
+            instead = gone[target]
+            if instead is not None and value not in (None, False):
+                raise ValueError(f"Argument `{key}` of `{name}` is gone. Use {instead}.")
             warn_once(f"{name}({key}=...)", f"{name}() without `{key}`")
             continue
         new[target] = _ORDERS.get(value, value) if key == "dim_ordering" else value
     return args, new
+
+
+def _save_every(callback: Any, period: Any) -> None:
+    warn_once("ModelCheckpoint(period=...)", 'ModelCheckpoint(save_freq="epoch")')
+    callback.period = int(period)
+
+
+def _show_accuracy(model: Any, shown: Any) -> None:
+    """What Keras 0 asked for in `fit` is a metric to compile."""
+    warn_once("fit(show_accuracy=True)", 'compile(metrics=["accuracy"])')
+    if shown and model.compiled and not {"acc", "accuracy"} & set(model.metrics_names):
+        model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["accuracy"])
+
+
+def _warm_up(optimizer: Any, schedule_decay: Any) -> None:
+    """Nadam as Keras 1 and 2 computed it, whose momentum warms up so fast."""
+    from minikeras.dialects.optimizers import Nadam
+
+    warn_once("Nadam(schedule_decay=...)", "Nadam(), whose warm-up is fixed")
+    optimizer.__dict__["schedule_decay"] = float(schedule_decay)
+    object.__setattr__(optimizer, "__class__", Nadam)
+
+
+_SPECIAL: dict[tuple[str, str], Callable] = {
+    ("ModelCheckpoint", "period"): _save_every,
+    ("fit", "show_accuracy"): _show_accuracy,
+    ("evaluate", "show_accuracy"): _show_accuracy,
+    ("Nadam", "schedule_decay"): _warm_up,
+}
 
 
 # Methods of models that are gone
@@ -84,6 +146,10 @@ def fit_generator(
     """`fit` on a generator. The counts of samples of Keras 1 become counts of batches."""
     _check_gone("fit_generator", gone)
     warn_once("model.fit_generator(...)", "model.fit(...)")
+    in_keras_1 = nb_epoch is not None or nb_val_samples is not None
+    if in_keras_1 and samples_per_epoch is None:
+        # By position it is the count of samples, in a call with other words of Keras 1.
+        samples_per_epoch, steps_per_epoch = steps_per_epoch, None
     if samples_per_epoch is not None:
         steps_per_epoch, generator = _batches_in(generator, samples_per_epoch)
     if nb_val_samples is not None:
@@ -189,7 +255,7 @@ METHODS: dict[str, Callable] = {
 
 
 def _check_gone(name: str, gone: dict) -> None:
-    unknown = sorted(key for key in gone if RENAMED.get(key, key) not in _GONE)
+    unknown = sorted(key for key in gone if RENAMED.get(key, key) not in GONE)
     if unknown:
         raise TypeError(f"{name}() got unexpected keyword arguments: {unknown}")
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import Variable
 from minikeras.optimizers.adam import update_moments
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
@@ -109,6 +110,7 @@ class Nadam(KernelOptimizer):
 
     fades = True
 
+    @understands_old
     def __init__(
         self,
         learning_rate: Any = 0.001,

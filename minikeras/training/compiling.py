@@ -82,6 +82,11 @@ class Compiled:
         from minikeras.metrics import Mean
         from minikeras.training.objectives import CompiledLoss, CompiledMetrics
 
+        if isinstance(loss_weights, (list, tuple)) and any(
+            isinstance(one, str) or callable(one) for one in loss_weights
+        ):
+            # The order of Keras 1 and 2: optimizer, loss, metrics, loss weights.
+            loss_weights, metrics = metrics, loss_weights
         if kwargs:
             raise ValueError(
                 f"Unrecognized arguments of `compile()`: {sorted(kwargs)}. Known arguments:"

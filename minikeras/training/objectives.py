@@ -83,13 +83,13 @@ def _spread_setting(setting: Any, outputs: Outputs, argument: str) -> list:
     if isinstance(setting, dict):
         unknown = set(setting) - set(outputs.names)
         missing = set(outputs.names) - set(setting)
-        if unknown:
-            raise ValueError(
-                f"Unknown keys in argument `{argument}`: {sorted(map(str, unknown))}. The outputs"
-                " of"
-                f" the model are {outputs.names}."
+        if unknown and isinstance(outputs.structure, dict):
+            raise KeyError(
+                f"The path: {sorted(map(str, unknown))} in the `{argument}` argument, can't be"
+                f" found in either the model's output (`y_pred`), which has {outputs.names}, or in"
+                " the labels (`y_true`)."
             )
-        if missing and not isinstance(outputs.structure, dict):
+        if unknown or missing and not isinstance(outputs.structure, dict):
             raise ValueError(
                 f"Expected keys {outputs.names} in {argument} dict, but found"
                 f" {argument}.keys()={list(setting)}"
@@ -314,6 +314,10 @@ def _object_name(obj: Any) -> str:
     return to_snake_case(type(obj).__name__)
 
 
+# Names that `metrics.get` knows, though there is no class of the name.
+_KNOWN_WITHOUT_CLASS = ("accuracy", "acc", "fmeasure", "fbeta_score", "matthews_correlation")
+
+
 class CompiledMetrics:
     """The metrics of a compiled model.
 
@@ -331,7 +335,7 @@ class CompiledMetrics:
                     f" {argument}={value} of type {type(value)}"
                 )
             for one in tree.flatten(value or []):
-                if isinstance(one, str) and one.lower() not in ("accuracy", "acc"):
+                if isinstance(one, str) and one.lower() not in _KNOWN_WITHOUT_CLASS:
                     registry.metrics.lookup(one, argument)
         self.user_metrics, self.user_weighted = metrics, weighted_metrics
         self.name = "compile_metrics"
@@ -451,15 +455,21 @@ class CompiledMetrics:
             )
 
     @staticmethod
-    def _update(group: MetricGroup, y_true: Any, y_pred: Any, weight: Any, mask: Any) -> None:
+    def _update(
+        group: MetricGroup, y_true: Any, y_pred: Any, weight: Any, mask: Any, given: Any = None
+    ) -> None:
         for metric in group.metrics:
-            if mask is None:
+            if given and id(metric) in given:
+                metric.accumulate_values(given[id(metric)], weight if group.weighted else None)
+            elif mask is None:
                 metric.update_arrays(y_true, y_pred, weight if group.weighted else None)
             else:
                 metric.update_arrays(y_true, y_pred, weight if group.weighted else None, mask)
 
-    def update_flat(self, targets: list, predictions: list, weights: list, masks: Any) -> None:
-        """Update all metrics from flat lists of arrays."""
+    def update_flat(
+        self, targets: list, predictions: list, weights: list, masks: Any, given: Any = None
+    ) -> None:
+        """Update all metrics from flat lists of arrays; `given` has values by `id` of metrics."""
         for group in self.groups or ():
             index = group.output
             self._update(
@@ -468,6 +478,7 @@ class CompiledMetrics:
                 predictions[index],
                 weights[index],
                 masks[index] if masks else None,
+                given,
             )
 
     def reset_state(self) -> None:

@@ -23,6 +23,10 @@ _PREDICT_BYTES = 2**22
 class Trainer(Steps):
     """What makes a layer a model: training, evaluation and prediction."""
 
+    # How older versions of Keras took losses; see `dialects.eras`.
+    _mask_is_weight = False
+    _penalties_in_training_only = False
+
     # Fitting
 
     @understands_old
@@ -375,6 +379,7 @@ class Trainer(Steps):
 
     # Single batches
 
+    @understands_old
     @QUIET
     def train_on_batch(
         self,
@@ -408,6 +413,7 @@ class Trainer(Steps):
         result = pythonify_logs(self.get_metrics_result() if logs is None else logs)
         return result if return_dict else self._in_order(result)
 
+    @understands_old
     @QUIET
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
