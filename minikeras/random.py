@@ -42,10 +42,12 @@ def _shape(shape: Any) -> tuple:
     return shape
 
 
-def _float_dtype(dtype: Any) -> np.dtype:
+def _float_dtype(dtype: Any, function: str) -> np.dtype:
     name = dtypes.standardize_dtype(dtype)
     if not dtypes.is_float(name):
-        raise ValueError(f"Argument `dtype` must be a floating type. Received: dtype={dtype}")
+        raise ValueError(
+            f"`keras.random.{function}` requires a floating point `dtype`. Received: dtype={dtype}"
+        )
     return dtypes.to_numpy_dtype(name)
 
 
@@ -71,7 +73,7 @@ def normal(
     >>> minikeras.random.normal((2, 3), seed=1).shape
     (2, 3)
     """
-    dtype = _float_dtype(dtype)
+    dtype = _float_dtype(dtype, "normal")
     draws = draw_generator(seed).standard_normal(_shape(shape), _draw_dtype(dtype))
     return Tensor((draws * array_of(stddev) + array_of(mean)).astype(dtype))
 
@@ -94,7 +96,7 @@ def truncated_normal(
     >>> float(abs(minikeras.random.truncated_normal((100,), seed=1).numpy()).max()) <= 2.0
     True
     """
-    dtype = _float_dtype(dtype)
+    dtype = _float_dtype(dtype, "truncated_normal")
     # By the inverse of the distribution function, between its values at -2 and 2.
     reach = float(_erf(np.asarray([2 / math.sqrt(2)]))[0])
     draws = draw_generator(seed).uniform(-reach, reach, _shape(shape))
@@ -120,7 +122,7 @@ def uniform(
     >>> minikeras.random.uniform((2, 3), seed=1).shape
     (2, 3)
     """
-    dtype = _float_dtype(dtype)
+    dtype = _float_dtype(dtype, "uniform")
     low, high = array_of(minval).astype(dtype), array_of(maxval).astype(dtype)
     draws = draw_generator(seed).random(_shape(shape), _draw_dtype(dtype)).astype(dtype)
     values = draws * (high - low) + low
@@ -212,7 +214,7 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     (2,)
     """
     draws = draw_generator(seed).standard_gamma(array_of(alpha).astype("float64"), _shape(shape))
-    return Tensor(np.asarray(draws).astype(_float_dtype(dtype)))
+    return Tensor(np.asarray(draws).astype(_float_dtype(dtype, "gamma")))
 
 
 def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
@@ -233,7 +235,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     """
     a, b = (array_of(one).astype("float64") for one in (alpha, beta))
     draws = draw_generator(seed).beta(a, b, _shape(shape))
-    return Tensor(np.asarray(draws).astype(_float_dtype(dtype)))
+    return Tensor(np.asarray(draws).astype(_float_dtype(dtype, "beta")))
 
 
 def binomial(

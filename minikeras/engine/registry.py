@@ -282,7 +282,9 @@ schedules = Registry(
 operations = Registry("operation", "keras.ops", "minikeras.ops")
 models = Registry("model", "keras.models", "minikeras.models")
 callbacks = Registry("callback", "keras.callbacks", "minikeras.callbacks")
+generators = Registry("random generator", "keras.random", "minikeras.random")
 policies = Registry("dtype policy", "keras.dtype_policies", "minikeras.dtype_policies")
+utilities = Registry("utility", "keras.utils", "minikeras.utils.feature_space")
 
 ALL = (
     layers,
@@ -298,7 +300,9 @@ ALL = (
     schedules,
     operations,
     callbacks,
+    generators,
     policies,
+    utilities,
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.engine import registry
 from minikeras.engine.variable import Variable
 
 _MAX_SEED = 10**9
@@ -39,6 +40,7 @@ def make_default_seed() -> int:
     return int(mixed.generate_state(1)[0]) % _MAX_SEED + 1
 
 
+@registry.generators.register("SeedGenerator")
 class SeedGenerator:
     """A stream of random seeds, kept in a variable so that it is saved with the model.
 
@@ -91,8 +93,8 @@ class SeedGenerator:
         return generator_from(self.next())
 
     def get_config(self) -> dict:
-        """The configuration: the initial seed."""
-        return {"seed": self._initial_seed}
+        """The configuration: the initial seed and the name."""
+        return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict) -> SeedGenerator:

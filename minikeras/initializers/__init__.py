@@ -88,8 +88,8 @@ def _from_array(identifier: Any) -> Any:
     def initialize(shape: Any, dtype: Any = None) -> Tensor:
         if tuple(shape) != tuple(identifier.shape):
             raise ValueError(
-                f"The array given as the initializer has shape {tuple(identifier.shape)}, but the"
-                f" variable has shape {tuple(shape)}."
+                f"Expected `shape` to be {tuple(identifier.shape)}, that of the array given as the"
+                f" initializer. Received: shape={tuple(shape)}"
             )
         return Tensor(np.asarray(plain(identifier)).astype(dtypes.to_numpy_dtype(dtype)))
 

@@ -210,7 +210,7 @@ class VarianceScaling(RandomInitializer):
         output_axes: Any = None,
     ) -> None:
         if scale <= 0.0:
-            raise ValueError(f"Argument `scale` must be positive. Received: scale={scale}")
+            raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(
                 f"Invalid `mode` argument: {mode!r}. Use 'fan_in', 'fan_out' or 'fan_avg'."

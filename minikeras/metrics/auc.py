@@ -71,14 +71,15 @@ class AUC(ConfusionMetric):
         curve, summation_method = (getattr(x, "value", x) for x in (curve, summation_method))
         if curve not in _CURVES:
             raise ValueError(
-                f"Argument `curve` must be 'ROC', 'PR' or 'PRGAIN'. Received: curve={curve!r}"
+                f'Invalid AUC curve value: "{curve}". Argument `curve` must be one of'
+                f" {list(_CURVES)}"
             )
         method = str(summation_method)
         method = method[:1].lower() + method[1:]
         if method not in _METHODS:
             raise ValueError(
-                f"Argument `summation_method` must be one of {_METHODS}. Received:"
-                f" summation_method={summation_method!r}"
+                f'Invalid AUC summation method value: "{summation_method}". Argument'
+                f" `summation_method` must be one of {_METHODS}"
             )
         if num_labels and not multi_label:
             raise ValueError(

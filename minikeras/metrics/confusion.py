@@ -304,11 +304,11 @@ class BestUnderConstraint(ConfusionMetric):
     ) -> None:
         if not 0 <= value <= 1:
             raise ValueError(
-                f"Argument `{argument}` must be in [0, 1]. Received: {argument}={value}"
+                f"Argument `{argument}` must be in the range [0, 1]. Received: {argument}={value}"
             )
         if num_thresholds <= 0:
             raise ValueError(
-                "Argument `num_thresholds` must be a positive integer. Received:"
+                "Argument `num_thresholds` must be an integer > 0. Received:"
                 f" num_thresholds={num_thresholds}"
             )
         super().__init__(name=name, dtype=dtype)

@@ -26,8 +26,7 @@ def parse_thresholds(thresholds: Any, default: float = 0.5) -> list:
     bad = [value for value in values if value is None or value < 0 or value > 1]
     if bad:
         raise ValueError(
-            f"Argument `thresholds` must hold numbers in [0, 1]. Received: {bad} in"
-            f" thresholds={thresholds}"
+            f"Threshold values must be in [0, 1]. Received: {bad} in thresholds={thresholds}"
         )
     return values
 
@@ -136,8 +135,8 @@ def confusion_counts(
     if class_id is not None:
         if y_pred.ndim == 1:
             raise ValueError(
-                "With `class_id`, `y_pred` must be of shape (samples, classes). Received:"
-                f" y_pred.shape={y_pred.shape}"
+                "When class_id is provided, y_pred must be a 2D array with shape (num_samples,"
+                f" num_classes), found shape: {y_pred.shape}"
             )
         y_true, y_pred = y_true[..., class_id, None], y_pred[..., class_id, None]
     is_positive = y_true.astype(bool)

@@ -13,6 +13,14 @@ from minikeras.metrics.metric import Metric, as_array
 from minikeras.metrics.shapes import check_samples
 
 
+def _check_float(argument: str, value: Any) -> None:
+    if not isinstance(value, float):
+        raise ValueError(
+            f"Invalid `{argument}` argument value. It should be a Python float. Received:"
+            f" {argument}={value} of type '{type(value)}'"
+        )
+
+
 @registry.metrics.register("FBetaScore", "f_beta_score")
 class FBetaScore(Metric):
     """The F-beta score `(1 + beta^2) precision recall / (beta^2 precision + recall)`.
@@ -53,32 +61,37 @@ class FBetaScore(Metric):
         super().__init__(name=name, dtype=dtype)
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(
-                "Argument `average` must be None, 'micro', 'macro' or 'weighted'. Received:"
-                f" average={average!r}"
+                "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro',"
+                f" 'weighted'}}. Received: average={average}"
             )
-        if not isinstance(beta, float) or beta <= 0:
+        _check_float("beta", beta)
+        if beta <= 0:
             raise ValueError(
-                f"Argument `beta` must be a float above 0. Received: beta={beta!r} (of type"
-                f" {type(beta)})"
+                f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}"
             )
-        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
-            raise ValueError(
-                "Argument `threshold` must be None or a float with 0 < threshold <= 1. Received:"
-                f" threshold={threshold!r} (of type {type(threshold)})"
-            )
+        if threshold is not None:
+            _check_float("threshold", threshold)
+            if not 0 < threshold <= 1:
+                raise ValueError(
+                    "Invalid `threshold` argument value. It should verify 0 < threshold <= 1."
+                    f" Received: threshold={threshold}"
+                )
         self.average = average
         self.beta = beta
         self.threshold = threshold
         self.axis = None if average == "micro" else 0
         self._built = False
 
-    def _build(self, y_true: np.ndarray, y_pred: np.ndarray) -> None:
-        if y_pred.ndim != 2 or y_true.ndim != 2:
+    def _build(self, y_true_shape: tuple, y_pred_shape: tuple) -> None:
+        ranks = (len(y_true_shape), len(y_pred_shape))
+        if ranks != (2, 2) or None in (y_true_shape[-1], y_pred_shape[-1]):
+            known = ", with output_dim fully defined (not None)" if ranks == (2, 2) else ""
             raise ValueError(
-                f"{type(self).__name__} takes `y_true` and `y_pred` of shape (samples, classes)."
-                f" Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
+                f"{type(self).__name__} expects 2D inputs with shape (batch_size,"
+                f" output_dim){known}. Received input shapes: y_pred.shape={y_pred_shape} and"
+                f" y_true.shape={y_true_shape}."
             )
-        shape = () if self.average == "micro" else (y_pred.shape[-1],)
+        shape = () if self.average == "micro" else (y_pred_shape[-1],)
         self.true_positives = self.add_variable(shape, dtype=self.dtype, name="true_positives")
         self.false_positives = self.add_variable(shape, dtype=self.dtype, name="false_positives")
         self.false_negatives = self.add_variable(shape, dtype=self.dtype, name="false_negatives")
@@ -104,7 +117,7 @@ class FBetaScore(Metric):
         y_true, y_pred = np.asarray(y_true, dtype), np.asarray(y_pred, dtype)
         check_samples(y_true, y_pred)
         if not self._built:
-            self._build(y_true, y_pred)
+            self._build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             positive = (y_pred >= y_pred.max(-1, keepdims=True)) & (np.abs(y_pred) > 1e-9)
         else:

@@ -100,9 +100,9 @@ class IoU(Metric):
             weights = np.asarray(sample_weight)
             if weights.dtype.kind == "f" and counts.dtype.kind == "i":
                 warnings.warn(
-                    f"Weights of dtype {weights.dtype} are cut to whole numbers, because this"
-                    f" metric counts in {counts.dtype}. Pass integers, or a float `dtype` to the"
-                    " metric.",
+                    f"You are passing weights of dtype {weights.dtype}, a float, to a metric that"
+                    f" counts in {counts.dtype}, an int. This casting cuts them to whole numbers."
+                    " Pass integers, or a float `dtype` to the metric.",
                     stacklevel=3,
                 )
             weights = np.broadcast_to(weights.astype(counts.dtype).ravel(), y_true.shape)[known]

@@ -130,12 +130,13 @@ class R2Score(Metric):
         allowed = (None, "uniform_average", "variance_weighted_average")
         if class_aggregation not in allowed:
             raise ValueError(
-                f"Argument `class_aggregation` must be one of {allowed}. Received:"
+                "Invalid value for argument `class_aggregation`. Expected one of"
+                f" {allowed}. Received:"
                 f" class_aggregation={class_aggregation!r}"
             )
         if num_regressors < 0:
             raise ValueError(
-                "Argument `num_regressors` must not be negative. Received:"
+                "Invalid value for argument `num_regressors`. Expected a value >= 0. Received:"
                 f" num_regressors={num_regressors}"
             )
         self.class_aggregation = class_aggregation
@@ -146,7 +147,7 @@ class R2Score(Metric):
     def _build(self, y_true: np.ndarray, y_pred: np.ndarray) -> None:
         if y_pred.ndim != 2 or y_true.ndim != 2:
             raise ValueError(
-                "R2Score takes `y_true` and `y_pred` of shape (samples, outputs). Received:"
+                "R2Score expects 2D inputs with shape (batch_size, output_dim). Received:"
                 f" y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
             )
         shape = (y_pred.shape[-1],)

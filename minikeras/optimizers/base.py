@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from minikeras.engine.naming import auto_name, name_scope
 from minikeras.engine.recording import Paused
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, plain
-from minikeras.optimizers.plan import Plan
+from minikeras.optimizers.plan import Plan, norm
 from minikeras.optimizers.schedules import LearningRateSchedule
 
 COMMON = """weight_decay: Float or None (default). Each update first takes
@@ -628,6 +629,34 @@ class Optimizer:
         if self.weight_decay is None or not self._use_weight_decay(variable):
             return None
         return self.weight_decay
+
+    def _clip_gradients(self, grads: list) -> list:
+        """Gradients, clipped by whichever of the three limits is set."""
+        arrays = [None if grad is None else np.array(plain(grad)) for grad in grads]
+        present = [array for array in arrays if array is not None]
+        together = bool(self.global_clipnorm and self.global_clipnorm > 0)
+        if self.clipnorm and self.clipnorm > 0 or together:
+            limit = self.global_clipnorm if together else self.clipnorm
+            for group in [present] if together else [[array] for array in present]:
+                size = math.sqrt(sum(float(norm(array)) ** 2 for array in group))
+                if not size <= limit:
+                    for array in group:
+                        array *= limit / size
+        elif self.clipvalue and self.clipvalue > 0:
+            for array in present:
+                np.clip(array, -self.clipvalue, self.clipvalue, out=array)
+        return [None if array is None else Tensor(array) for array in arrays]
+
+    def _apply_weight_decay(self, variables: list) -> None:
+        """Decay variables by their share of the current learning rate."""
+        for variable in variables:
+            decay = self._decay_of(variable)
+            if decay is not None:
+                variable.array -= variable.array * (decay * float(plain(self.learning_rate)))
+
+    def _var_key(self, variable: Any) -> Any:
+        """What a variable is known by in a dict."""
+        return id(variable)
 
     def exclude_from_weight_decay(
         self, var_list: list | None = None, var_names: list | None = None

@@ -53,7 +53,7 @@ class Lion(KernelOptimizer):
         self.beta_2 = beta_2
         if not 0 < beta_1 <= 1:
             raise ValueError(
-                "Argument `beta_1` must be in the (0, 1] range. Otherwise, the optimizer"
+                "Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer"
                 f" degenerates to SignSGD. Received: beta_1={beta_1}."
             )
 

@@ -71,7 +71,8 @@ class LossScaleOptimizer(Optimizer):
                     f" `{argument}` on the `inner_optimizer`."
                 )
         if kwargs:
-            raise ValueError(f"LossScaleOptimizer does not support arguments: {sorted(kwargs)}.")
+            unknown = ", ".join(f"`{argument}`" for argument in kwargs)
+            raise ValueError(f"LossScaleOptimizer does not support arguments: {unknown}.")
         super().__init__(0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale

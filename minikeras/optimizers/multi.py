@@ -162,6 +162,15 @@ class MultiOptimizer(Optimizer):
         super().build(var_list)
 
     @property
+    def _var_to_optimizer_idx(self) -> dict:
+        """The place among `optimizers` of each variable's optimizer."""
+        return {
+            self._var_key(variable): index
+            for index, variables in self._groups.items()
+            for variable in variables
+        }
+
+    @property
     def optimizers(self) -> list:
         """The optimizers."""
         return self._inner_optimizers

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.engine.symbolic import Tensor
+from minikeras.engine.variable import plain
 from minikeras.optimizers.adam import bias_corrected
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
 from minikeras.optimizers.plan import norm
@@ -143,10 +145,8 @@ class Muon(KernelOptimizer):
                 if nesterov:
                     np.multiply(m, momentum, t)
                     direction = np.add(t, g, t)
-                step = self._orthogonal(direction)
-                scale = rate.item()
-                if self.rms_rate is not None:
-                    scale *= max(w.shape) ** 0.5 * self.rms_rate
+                step = self._orthogonal(direction, self.ns_steps)
+                scale = rate.item() * self._scale(w.shape)
                 np.subtract(w, np.multiply(step, scale, t), w)
                 return
             np.subtract(g, m, t)
@@ -164,12 +164,32 @@ class Muon(KernelOptimizer):
 
         return update
 
-    def _orthogonal(self, x: np.ndarray) -> np.ndarray:
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Tensor:
+        """A matrix made nearly orthogonal by steps of the Newton-Schulz iteration.
+
+        Args:
+            x: Matrix.
+            steps: Integer. How many steps.
+        """
+        return Tensor(self._orthogonal(np.asarray(plain(x)), steps))
+
+    def lr_adjust(self, x: Any) -> Tensor:
+        """An update, scaled with the size of its matrix as `rms_rate` says.
+
+        Args:
+            x: Matrix.
+        """
+        return Tensor(np.asarray(plain(x)) * self._scale(x.shape))
+
+    def _scale(self, shape: tuple) -> float:
+        return 1.0 if self.rms_rate is None else max(shape) ** 0.5 * self.rms_rate
+
+    def _orthogonal(self, x: np.ndarray, steps: int) -> np.ndarray:
         tall = x.shape[0] > x.shape[1]
         if tall:
             x = x.T
         x = x / (norm(np.ascontiguousarray(x)) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             square = x @ x.T
             x = self.muon_a * x + (self.muon_b * square + self.muon_c * square @ square) @ x
         return x.T if tall else x
