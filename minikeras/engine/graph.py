@@ -18,6 +18,10 @@ from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import trainable_version
 
 
+class NotConnectedError(ValueError):
+    """Outputs depend on inputs that are not among those of the model."""
+
+
 class Trace:
     """Which nodes and operations lie between `inputs` and `outputs`, in which order.
 
@@ -320,7 +324,7 @@ class Graph:
             if node.is_input:
                 if not all(id(tensor) in slots for tensor in node.output_tensors):
                     names = [tensor.name for tensor in node.output_tensors]
-                    raise ValueError(
+                    raise NotConnectedError(
                         f"The outputs depend on the input {names}, which is not among the inputs of"
                         " the model. Add it to `inputs`."
                     )
@@ -461,6 +465,9 @@ class Graph:
                 if id(symbolic) in tensors:
                     continue
                 array = values[tensor_slot]
+                if array is None:  # an optional input that was not given
+                    tensors[id(symbolic)] = None
+                    continue
                 tensor = recording.track(array) if need else Tensor(array)
                 mask = mask_of.get(tensor_slot)
                 if mask is not None:
@@ -487,10 +494,13 @@ class Graph:
                 if isinstance(term, Tensor) and term.recording is recording
             ]
             context.force = bool(terms)
-            context.needs = [np.issubdtype(values[slot].dtype, np.inexact) for slot in step.ins]
+            context.needs = [
+                values[slot] is not None and np.issubdtype(values[slot].dtype, np.inexact)
+                for slot in step.ins
+            ]
             context.saved = (
                 recording,
-                [tracked[slot].slot for slot in step.ins],
+                [tracked[slot].slot if slot in tracked else None for slot in step.ins],
                 [
                     tensor.slot
                     if isinstance(tensor, Tensor) and tensor.recording is recording
@@ -561,6 +571,6 @@ def _general_backward(context: Context, *douts: Any) -> list:
     results = []
     for slot in inputs:
         # An input used twice in one call arrives in one slot: its gradient counts once.
-        results.append(None if slot in seen else gradients[slot])
+        results.append(None if slot is None or slot in seen else gradients[slot])
         seen.add(slot)
     return results

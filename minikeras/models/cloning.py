@@ -44,21 +44,32 @@ def clone_model(
 
     def clone_layer(layer: Any) -> Any:
         if recursive and isinstance(layer, (Functional, Sequential)):
-            return clone_model(layer, None, clone_function, None, True)
+            # A Sequential model has no calls of its own to replace.
+            inside = call_function if isinstance(layer, Functional) else None
+            return clone_model(layer, None, clone_function, inside, True)
         return copy(layer)
 
     if isinstance(model, Sequential):
         if call_function is not None:
             raise ValueError("`call_function` can only be used with functional models.")
-        return _clone_sequential(model, input_tensors, clone_layer)
+        return _compiled_as(model, _clone_sequential(model, input_tensors, clone_layer))
     if isinstance(model, Functional) and type(model).get_config is Functional.get_config:
-        return _clone_functional(model, input_tensors, clone_layer, call_function)
+        return _compiled_as(
+            model, _clone_functional(model, input_tensors, clone_layer, call_function)
+        )
     if clone_function is not None or input_tensors is not None:
         raise ValueError(
             "`clone_function` and `input_tensors` can only be used with Sequential and functional"
             f" models. Received: {type(model)}"
         )
     return type(model).from_config(model.get_config())
+
+
+def _compiled_as(model: Any, clone: Any) -> Any:
+    """The clone, compiled with the settings of the model if that is compiled."""
+    if model.compiled:
+        clone.compile_from_config(model.get_compile_config())
+    return clone
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, clone_layer: Callable) -> Any:
@@ -98,10 +109,11 @@ def _clone_functional(
 
     if input_tensors is not None:
         flat = tree.flatten(input_tensors)
-        if len(flat) != len(model.graph.inputs):
+        named = isinstance(model._inputs_struct, dict)
+        if len(flat) != len(model.graph.inputs) or named != isinstance(input_tensors, dict):
             raise ValueError(
-                f"`input_tensors` must hold {len(model.graph.inputs)} tensors. Received:"
-                f" {len(flat)}"
+                "`input_tensors` must have the same structure as model.input:"
+                f" {model._inputs_struct}. Received: input_tensors={input_tensors}"
             )
     else:
         flat = [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization, tree
 from minikeras.engine.context import Context, state
-from minikeras.engine.graph import Graph, clone_graph
+from minikeras.engine.graph import Graph, NotConnectedError, clone_graph
 from minikeras.engine.layer import Layer
 from minikeras.engine.naming import auto_name
 from minikeras.engine.node import Node
@@ -16,6 +17,7 @@ from minikeras.engine.operation import Operation, call_kernel
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.models.model import Model
 from minikeras.training.trainer import Trainer
+from minikeras.tree import flatten_with_path
 
 
 class GraphModel:
@@ -108,10 +110,24 @@ def set_graph(model: Any, inputs: Any, outputs: Any) -> None:
             return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
 
         inputs, outputs = clone_graph(inputs, outputs, make_input)
-    graph = Graph(tree.flatten(inputs), tree.flatten(outputs))
+    try:
+        graph = Graph(tree.flatten(inputs), tree.flatten(outputs))
+    except NotConnectedError as error:
+        raise ValueError(f"{_unconnected(inputs, outputs)}{error}") from None
     model.__dict__.update(
         _inputs_struct=inputs, _outputs_struct=outputs, graph=graph, _operations=graph.operations
     )
+
+
+def _unconnected(inputs: Any, outputs: Any) -> str:
+    """Which output does not depend on the inputs alone, where there are several."""
+    for path, leaf in flatten_with_path(outputs):
+        try:
+            Graph(tree.flatten(inputs), [leaf])
+        except NotConnectedError:
+            name = ".".join(map(str, path))
+            return f"Output with path `{name}` is not connected to `inputs`. " if name else ""
+    return ""
 
 
 def unpack_one(structure: Any) -> Any:
@@ -154,6 +170,8 @@ def flatten_inputs(model: Any, inputs: Any) -> list:
                     f"Missing data for input {missing[0]!r}. You passed a data dictionary with keys"
                     f" {sorted(map(str, inputs))}. Expected the keys: {sorted(struct)}"
                 )
+            if len(inputs) > len(struct):
+                _note_other_structure(model, inputs, False)
             return tree.flatten({key: inputs[key] for key in struct})
         names = [tensor._keras_history.operation.name for tensor in expected]
         missing = [name for name in names if name not in inputs]
@@ -167,22 +185,54 @@ def flatten_inputs(model: Any, inputs: Any) -> list:
         flat = tree.flatten(inputs)
     else:
         flat = [inputs]
+    if isinstance(struct, dict) and len(flat) == len(expected):
+        _note_other_structure(model, inputs, list(struct) != sorted(struct))
     if len(flat) != len(expected):
         names = [tensor._keras_history.operation.name for tensor in expected]
+        wanted = f"{len(expected)} input(s), {names}"
+        if isinstance(struct, dict):
+            wanted = f"{len(expected)} named input(s) with keys {sorted(struct)}"
         raise ValueError(
-            f"Model {model.name!r} expects {len(expected)} input(s), {names}. Received"
+            f"Model {model.name!r} expects {wanted}. Received"
             f" {len(flat)} input(s): shapes {[getattr(leaf, 'shape', None) for leaf in flat]}. Pass"
             " one array per input, in a list or in a dict by input name."
         )
     return flat
 
 
+def _note_other_structure(model: Any, inputs: Any, ambiguous: bool) -> None:
+    """Warn of inputs in another structure than the model's; refuse them if the order is unclear."""
+
+    def outline(leaf: Any) -> Any:
+        shape = getattr(leaf, "shape", ())
+        return None if leaf is None else f"Tensor(shape={tuple(shape)})"
+
+    names = tree.map_structure(lambda leaf: leaf.name, model._inputs_struct)
+    message = (
+        "The structure of `inputs` doesn't match the expected structure."
+        f" Expected: {names}. Received: {tree.map_structure(outline, inputs)}"
+    )
+    symbolic = any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(inputs))
+    if ambiguous:
+        raise ValueError(f"{message}. Pass a dict: the order of its keys is not alphabetical.")
+    if not symbolic:
+        warnings.warn(message, stacklevel=3)
+
+
 def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
-    """An array with the dtype and rank of a symbolic input.
+    """An array with the dtype and rank of a symbolic input; None for an optional one.
 
     Raises:
         ValueError: if the shape cannot fit.
     """
+    if array.dtype.kind == "O" and array.ndim == 0 and array.item() is None:
+        source = symbolic._keras_history.operation
+        if getattr(source, "optional", False):
+            return None  # type: ignore[return-value]
+        raise ValueError(
+            f"The input {source.name!r} is not optional, but None was passed. Pass an array, or"
+            " make it with `Input(..., optional=True)`."
+        )
     dtype = dtypes.numpy_dtype(symbolic.dtype)
     if array.dtype != dtype:
         if array.dtype.kind in "OUS" and dtype.kind not in "OUS":
@@ -204,10 +254,17 @@ def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
     ):
         raise ValueError(
             f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} is"
-            f" incompatible with the data: expected shape={shape}, found shape={array.shape}. Was"
+            f" incompatible with the data: expected shape={shape}, found shape={array.shape}. It"
+            f" is the input with name {symbolic.name!r} and path {path_of(model, symbolic)!r}. Was"
             " the model made for other columns?"
         )
     return array
+
+
+def path_of(model: Any, symbolic: KerasTensor) -> str:
+    """Where an input is in the structure of the inputs: `0.foo`, or nothing for a single one."""
+    paths = flatten_with_path(getattr(model, "_graph_model", model)._inputs_struct)
+    return ".".join(str(part) for path, leaf in paths if leaf is symbolic for part in path)
 
 
 def replay(model: Any, inputs: Any, **_: Any) -> Any:
@@ -293,7 +350,7 @@ class Functional(GraphModel, Model):
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError(
-            "`Model.layers` is reserved and cannot be set. Use another attribute name."
+            "`Model.layers` attribute is reserved and cannot be set. Use another attribute name."
         )
 
     @property
@@ -347,6 +404,7 @@ class Functional(GraphModel, Model):
             value if isinstance(value, Tensor) else Tensor(np.asarray(value))
             for value in flatten_inputs(self, inputs)
         ]
+        absent = any(tensor.array.dtype.kind == "O" for tensor in flat)
         masks = [tensor._keras_mask for tensor in flat]
         if mask is not None:
             given = tree.flatten(mask)
@@ -355,6 +413,8 @@ class Functional(GraphModel, Model):
         prepared = [
             _fit_tensor(tensor, symbolic, self) for tensor, symbolic in zip(flat, self.graph.inputs)
         ]
+        if absent:
+            return self._call_layers(prepared, masks)
         if state.recording is None and (any(m is not None for m in masks) or self._masks_inside()):
             outputs, _, found = self.graph.forward(
                 state.run or _inference(), [tensor.array for tensor in prepared], None, masks
@@ -482,6 +542,8 @@ def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:
         ):
             return tensor
     fitted = fit_to(array, symbolic, model)
+    if fitted is None:
+        return None  # type: ignore[return-value]
     if tensor.recording is None or not tensor.recording.open:
         return Tensor(fitted)
     from minikeras.engine.operation import cast_tensor
@@ -511,7 +573,8 @@ def _map_keys(function: Any, structure: Any) -> Any:
         return function(structure)
     if isinstance(structure, dict):
         return {key: _map_keys(function, value) for key, value in structure.items()}
-    return [_map_keys(function, value) for value in structure]
+    items = [_map_keys(function, value) for value in structure]
+    return tuple(items) if isinstance(structure, tuple) else items
 
 
 def _node_config(node: Node, keys: dict) -> dict:
@@ -593,7 +656,12 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
                     continue
                 try:
                     args, kwargs = _arguments_from(node, made)
-                except _NotYet:
+                except _NotYet as missing:
+                    if missing.args[0] not in operations:
+                        raise ValueError(
+                            "The Functional model configuration is invalid. Missing node:"
+                            f" {missing.args[0]}"
+                        ) from None
                     rest.append((operation, index, node))
                     continue
                 outputs = operation(*args, **kwargs)
@@ -601,8 +669,8 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
             if len(rest) == len(pending):
                 names_left = sorted({names[id(one[0])] for one in rest})
                 raise ValueError(
-                    "The model config is not consistent: these layers depend on each other in a"
-                    f" cycle, or on layers that are not there: {names_left}"
+                    "The Functional model configuration is invalid: these layers depend on each"
+                    f" other in loops (a cycle), or on tensors that are not there: {names_left}"
                 )
             pending = rest
 
@@ -643,7 +711,7 @@ def _arguments_from(node: Any, made: dict) -> tuple[list, dict]:
                 if value.get("class_name") == "__keras_tensor__":
                     history = value["config"].get("keras_history")
                     if history is None or (history[0], history[1]) not in made:
-                        raise _NotYet
+                        raise _NotYet(history and history[0])
                     return made[(history[0], history[1])][history[2]]
                 if "class_name" in value and "config" in value:
                     return serialization.deserialize(value)
@@ -662,13 +730,13 @@ def _arguments_from(node: Any, made: dict) -> tuple[list, dict]:
     entries = node if isinstance(node[0], (list, tuple)) else [node]
     for entry in entries:
         if (entry[0], entry[1]) not in made:
-            raise _NotYet
+            raise _NotYet(entry[0])
         tensors.append(made[(entry[0], entry[1])][entry[2]])
         if len(entry) > 3:
             for key, value in entry[3].items():
                 if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
                     if (value[0], value[1]) not in made:
-                        raise _NotYet
+                        raise _NotYet(value[0])
                     value = made[(value[0], value[1])][value[2]]
                 kwargs[key] = value
     return [tensors[0] if len(tensors) == 1 else tensors], kwargs
@@ -680,5 +748,5 @@ def _map_from_keys(function: Any, keys: Any) -> Any:
     if isinstance(keys, (list, tuple)) and len(keys) == 3 and isinstance(keys[0], str):
         return function(keys)
     if isinstance(keys, (list, tuple)):
-        return [_map_from_keys(function, value) for value in keys]
+        return type(keys)(_map_from_keys(function, value) for value in keys)
     raise ValueError(f"The model config names inputs or outputs in a form not known: {keys}")

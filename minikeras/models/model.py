@@ -62,9 +62,6 @@ class Model(Trainer, Layer):
     """
 
     _keras_module = "keras.models"
-    # How older versions of Keras took losses; see `dialects.eras`.
-    _mask_is_weight = False
-    _penalties_in_training_only = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and functional_arguments(args, kwargs):
@@ -102,7 +99,7 @@ class Model(Trainer, Layer):
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError(
-            "`Model.layers` is reserved and cannot be set. Use another attribute name."
+            "`Model.layers` attribute is reserved and cannot be set. Use another attribute name."
         )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -270,6 +267,38 @@ class Model(Trainer, Layer):
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON; `model_from_json` reads it."""
         return json.dumps(serialization.serialize(self), **kwargs)
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, dict]:
+        """The values of all variables, nested by the parts of their paths.
+
+        Args:
+            value_format: `"backend_tensor"` (default) or `"numpy_array"`.
+
+        Returns:
+            dict with `"trainable_variables"`, `"non_trainable_variables"`, `"optimizer_variables"`
+            and `"metrics_variables"`.
+
+        Raises:
+            ValueError: if two variables have one path.
+
+        Example:
+
+        >>> import minikeras
+        >>> layers = [minikeras.Input((3,)), minikeras.layers.Dense(2, name="head")]
+        >>> model = minikeras.Sequential(layers)
+        >>> tree = model.get_state_tree(value_format="numpy_array")
+        >>> tree["trainable_variables"]["head"]["kernel"].shape
+        (3, 2)
+        """
+        from minikeras.models.state_tree import state_tree
+
+        return state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, dict]) -> None:
+        """Assign the values of a tree as `get_state_tree` returns; what is not in it stays."""
+        from minikeras.models.state_tree import assign_state_tree
+
+        assign_state_tree(self, state_tree)
 
     # Configuration
 

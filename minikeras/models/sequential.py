@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,15 @@ class Sequential(GraphModel, Model):
         x: Any = inputs
         with name_scope(self.name, caller=self):
             for layer in self._stack[1:]:
-                x = layer(x)
+                try:
+                    x = layer(x)
+                except NotImplementedError:
+                    # A layer that cannot tell its output without data: called one by one.
+                    self.__dict__["built"] = True
+                    return
+                except TypeError:
+                    _check_one_argument(layer)
+                    raise
                 if isinstance(x, (list, tuple, dict)):
                     if layer is not self._stack[-1]:
                         raise ValueError(
@@ -271,7 +280,7 @@ class Sequential(GraphModel, Model):
         functional = self.__dict__.get("_functional")
         if functional is not None:
             return functional.call(inputs, training=training, mask=mask)
-        for layer in self._stack:
+        for layer in self.layers:
             inputs = layer(inputs)
         return inputs
 
@@ -309,7 +318,7 @@ class Sequential(GraphModel, Model):
     @layers.setter
     def layers(self, _: Any) -> None:
         raise AttributeError(
-            "`Sequential.layers` is reserved and cannot be set. Use `add()` and `pop()`."
+            "`Sequential.layers` attribute is reserved and cannot be set. Use `add()` and `pop()`."
         )
 
     @property
@@ -414,3 +423,16 @@ def _is_other(shape: tuple, given: Any) -> bool:
     return len(shape) != len(given) or any(
         a is not None and b is not None and a != b for a, b in zip(shape[1:], given[1:])
     )
+
+
+def _check_one_argument(layer: Layer) -> None:
+    """Raise if calling a layer takes more, or less, than one tensor."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    arguments = list(inspect.signature(layer.call).parameters.values())
+    positional = [one for one in arguments if one.kind in kinds]
+    required = [one.name for one in positional if one.default is one.empty]
+    if len(required) > 1 or not any(one.kind in (*kinds, one.VAR_POSITIONAL) for one in arguments):
+        raise ValueError(
+            "Layers added to a Sequential model can only have a single required positional"
+            f" argument, the input tensor. {type(layer).__name__}.call takes {required}."
+        )

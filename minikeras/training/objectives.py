@@ -91,8 +91,8 @@ def _spread_setting(setting: Any, outputs: Outputs, argument: str) -> list:
             )
         if unknown or missing and not isinstance(outputs.structure, dict):
             raise ValueError(
-                f"Expected keys {outputs.names} in {argument} dict, but found"
-                f" {argument}.keys()={list(setting)}"
+                f"Expected keys {outputs.names} in argument `{argument}`, the outputs of the model,"
+                f" but found {argument}.keys()={list(setting)}"
             )
         return [setting.get(name) for name in outputs.names]
     if isinstance(setting, (list, tuple)):
