@@ -95,26 +95,30 @@ def _keras_home(path: str) -> str | None:
     return name
 
 
-def absent(name: str, near: Any = ()) -> str:
-    """What to say of a name that is not there.
+def hint(name: str, near: Any = ()) -> str:
+    """What to do without a name that is not there; may be empty.
 
     Args:
         name: The dotted name, as it was imported.
         near: The names that are in the same module.
     """
-    parent, _, last = name.rpartition(".")
     why = reason(name)
+    if why:
+        return why
+    parent, _, last = name.rpartition(".")
+    close = difflib.get_close_matches(last, sorted({*near} - {last}), 3, 0.75)
+    return "Near it: " + ", ".join(f"`{parent}.{one}`" for one in close) + "." if close else ""
+
+
+def absent(name: str, near: Any = ()) -> str:
+    """What to say of a name that is not there; arguments as of `hint`."""
     text = f"`{name}` is not available: minikeras stands in for `{name.partition('.')[0]}` here"
-    text += f", and {why}" if why else " and does not have it."
-    if not why:
-        close = difflib.get_close_matches(last, sorted({*near} - {last}), 3, 0.75)
-        if close:
-            text += " Near it: " + ", ".join(f"`{parent}.{one}`" for one in close) + "."
-        text += (
-            " `python -m minikeras check SCRIPT` lists all that a script needs and minikeras does"
-            " not have."
-        )
-    return text
+    if reason(name):
+        return f"{text}, and {reason(name)}"
+    return (
+        f"{text} and does not have it. {hint(name, near)} `python -m minikeras check SCRIPT` lists"
+        " all that a script needs and minikeras does not have."
+    ).replace("  ", " ")
 
 
 class StandIn(ModuleType):
