@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from minikeras.engine import dtype_policy as policies
 from minikeras.engine import dtypes, registry, spelling, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
-from minikeras.engine.naming import auto_name, name_scope
+from minikeras.engine.naming import auto_name, current_path, name_scope
 from minikeras.engine.node import Node
 from minikeras.engine.operation import (
     Operation,
@@ -62,6 +63,10 @@ class Layer(LayerWeights, Operation):
 
     _no_track = frozenset({"_inbound_nodes", "_outbound_nodes", "_init_args", "_loss_terms"})
 
+    # The shapes it was built with, by argument; set when it is built, as is its path.
+    _build_shapes: Any = None
+    _path: Any = None
+
     # Before the width of an `input_dim`: time, for layers of sequences.
     _input_axes: tuple = ()
 
@@ -70,6 +75,8 @@ class Layer(LayerWeights, Operation):
         if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
             # The name of Keras 1.
             cls.compute_output_shape = cls.get_output_shape_for  # type: ignore[attr-defined]
+        if "build" in cls.__dict__ and not cls.__module__.startswith("minikeras.models."):
+            cls.build = _in_own_scope(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -134,7 +141,7 @@ class Layer(LayerWeights, Operation):
         self._dtype_policy = policies.get(dtype)
         self.autocast = autocast
         self._input_spec: Any = None
-        self.supports_masking = getattr(type(self), "supports_masking", False)
+        self.supports_masking = getattr(type(self), "supports_masking", self._makes_masks())
         self._trainable = bool(trainable)
 
     # Attributes
@@ -231,7 +238,13 @@ class Layer(LayerWeights, Operation):
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        object.__setattr__(self, "_dtype_policy", policies.get(value))
+        policy = policies.get(value)
+        own = self.__dict__.get("_dtype_policy")
+        if isinstance(own, policies.DTypePolicyMap) and self.built:
+            own.pop(self.path, None)
+            own[self.path] = policy
+        else:
+            object.__setattr__(self, "_dtype_policy", policy)
 
     @property
     def dtype(self) -> str:
@@ -352,8 +365,11 @@ class Layer(LayerWeights, Operation):
             if shape is not None:
                 name = names[position] if position < len(names) else f"args_{position}"
                 shapes[f"{name}_shape"] = shape
+        wanted = _build_parameters(type(self))
         for name, argument in kwargs.items():
-            if name in ("mask", "training") or name.endswith("_mask"):
+            if name in ("mask", "training"):
+                continue
+            if name.endswith("_mask") and f"{name}_shape" not in wanted:
                 continue
             shape = _shape_of(argument)
             if shape is not None:
@@ -443,12 +459,14 @@ class Layer(LayerWeights, Operation):
 
     def _narrow(self, outputs: Any) -> Any:
         """Outputs that a kernel made with wider variables, in the compute dtype."""
-        wide = dtypes.numpy_dtype(self.variable_dtype)
-        narrow = dtypes.to_numpy_dtype(self.compute_dtype)
-        if wide == narrow or not self.autocast:
+        wide, narrow = self.variable_dtype, dtypes.to_numpy_dtype(self.compute_dtype)
+        if wide == self.compute_dtype or not self.autocast:
             return outputs
         return tree.map_structure(
-            lambda one: cast_tensor(one, narrow) if one.dtype == wide else one, outputs
+            lambda one: (
+                cast_tensor(one, narrow) if dtypes.standardize_dtype(one.dtype) == wide else one
+            ),
+            outputs,
         )
 
     def _runs_kernel(self) -> bool:
@@ -490,7 +508,7 @@ class Layer(LayerWeights, Operation):
         for output in tree.flatten(outputs):
             if isinstance(output, Tensor):
                 size = output.shape[0] if output.shape and self._activity_mean else 1
-                self.add_loss(self.activity_regularizer(output) / size)
+                self.add_loss(self.activity_regularizer(output) / max(size, 1))
 
     # Masks
 
@@ -582,6 +600,8 @@ class Layer(LayerWeights, Operation):
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output, from the shape of the input (a tuple with None allowed)."""
+        if type(self).call is Operation.call and type(self).forward is Operation.forward:
+            raise self._lacks("compute_output_shape")
         with_shape = self.compute_output_spec(
             *(_spec_of_shapes(shape, self.compute_dtype) for shape in args),
             **{
@@ -590,6 +610,61 @@ class Layer(LayerWeights, Operation):
             },
         )
         return tree.map_structure(lambda tensor: tensor.shape, with_shape)
+
+    def stateless_call(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple:
+        """Call with these values in the place of the variables, which stay as they are.
+
+        Args:
+            trainable_variables: List of arrays, one for each of `trainable_variables`.
+            non_trainable_variables: List of arrays, one for each of `non_trainable_variables`.
+            *args: Arguments of the call.
+            return_losses: Boolean, default False. Whether `losses` are returned as well.
+            **kwargs: Keyword arguments of the call.
+
+        Returns:
+            `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
+
+        Raises:
+            ValueError: if the layer is not built, or a list is of another length.
+        """
+        if not self.built:
+            raise ValueError(
+                f"To call stateless_call, {type(self).__name__} must be built. Call it on some data"
+                " first, or call its `build`."
+            )
+        variables = [*self.trainable_variables, *self.non_trainable_variables]
+        given = {
+            "trainable_variables": (trainable_variables, self.trainable_variables),
+            "non_trainable_variables": (non_trainable_variables, self.non_trainable_variables),
+        }
+        for name, (values, own) in given.items():
+            if len(values) != len(own):
+                raise ValueError(
+                    f"Argument `{name}` must be a list with a value for each of the {len(own)}"
+                    f" variables of {type(self).__name__}.{name}. Received {len(values)}."
+                )
+        kept = [variable.numpy() for variable in variables]
+        try:
+            for variable, value in zip(variables, [*trainable_variables, *non_trainable_variables]):
+                variable.assign(value)
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else []
+            state_now = [Tensor(variable.numpy()) for variable in self.non_trainable_variables]
+        finally:
+            for variable, value in zip(variables, kept):
+                variable.assign(value)
+        return (outputs, state_now, losses) if return_losses else (outputs, state_now)
+
+    def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
+        """`layer_call` itself: the backward pass here keeps little enough not to compute it again."""
+        return layer_call
 
     # Losses
 
@@ -743,8 +818,30 @@ def _masks_of(argument: Any) -> Any:
         return argument._keras_mask
     if isinstance(argument, (list, tuple)):
         masks = [_masks_of(value) for value in argument]
-        return masks if any(mask is not None for mask in masks) else None
+        if all(mask is None for mask in masks):
+            return None
+        return masks if isinstance(argument, list) else tuple(masks)
     return None
+
+
+def _in_own_scope(build: Callable) -> Callable:
+    """`build` so that it may be called directly: variables get the layer's path, and it is built."""
+
+    @functools.wraps(build)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.__dict__.get("_building"):
+            return build(self, *args, **kwargs)
+        self.__dict__["_building"] = True
+        try:
+            with name_scope(self.name, caller=self):
+                self.__dict__["_path"] = current_path()
+                result = build(self, *args, **kwargs)
+        finally:
+            del self.__dict__["_building"]
+        self.__dict__["built"] = True
+        return result
+
+    return wrapper
 
 
 # Signatures, looked at once a class

@@ -34,7 +34,9 @@ def as_input(x: Any, float_dtype: np.dtype | None = None) -> Any:
         dtype = x.array.dtype
         if float_dtype is not None and dtype is not float_dtype and dtype.kind == "f":
             if dtype != float_dtype or dtype.metadata != float_dtype.metadata:
-                return cast_tensor(x, float_dtype)
+                cast = cast_tensor(x, float_dtype)
+                cast._keras_mask = x._keras_mask
+                return cast
         return x
     if isinstance(x, KerasTensor):
         return x
@@ -223,13 +225,16 @@ class Operation:
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute from tensors. Composite classes define it."""
         if type(self).forward is Operation.forward:
-            raise NotImplementedError(
-                f"{type(self).__name__} must define `call(self, ...)` (or `forward` and"
-                " `backward`)."
-            )
+            raise self._lacks("call")
         return self.call_own_kernel(*args, **kwargs)
 
     call._calls_kernel = True  # type: ignore[attr-defined]
+
+    def _lacks(self, method: str) -> NotImplementedError:
+        return NotImplementedError(
+            f"{type(self).__name__} does not have a `{method}` method implemented. Define"
+            " `call(self, ...)`, or `forward` and `backward`."
+        )
 
     def call_own_kernel(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, recorded where a recording is open."""

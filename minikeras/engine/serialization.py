@@ -1,14 +1,16 @@
 """Objects to configs and back, without importing or running anything a config names.
 
 The format is that of Keras 3: `{"module", "class_name", "config", "registered_name"}`, with
-markers for what JSON lacks. Classes are found in the static registries or among the objects that
-the user registered; nothing else is reachable from a config.
+markers for what JSON lacks. Classes are found in the static registries, among the objects that the
+user registered, or as a class of ours in a module of the Keras family that the program imported;
+nothing else is reachable from a config.
 """
 
 from __future__ import annotations
 
 import base64
 import inspect
+import sys
 import threading
 from typing import Any
 
@@ -20,6 +22,8 @@ from minikeras.engine.variable import Variable
 
 _PLAIN = (str, int, float, bool, type(None))
 _local = threading.local()
+# Whose classes Keras finds by their module, without registration.
+_FAMILY = ("keras", "minikeras", "keras_hub", "keras_cv", "keras_nlp")
 
 # Where a class that is registered under another public module than its registry's lives.
 _SAFE_NUMPY_KINDS = "biufc"
@@ -66,7 +70,7 @@ def serialize(obj: Any) -> Any:
     if isinstance(obj, slice):
         return {
             "class_name": "__slice__",
-            "config": {"start": obj.start, "stop": obj.stop, "step": obj.step},
+            "config": {part: serialize(getattr(obj, part)) for part in ("start", "stop", "step")},
         }
     if isinstance(obj, type) and issubclass(obj, np.generic):
         return np.dtype(obj).name
@@ -179,9 +183,10 @@ def set_default_safe_mode(flag: bool | None) -> None:
 def _deserialize_lambda(inner: dict) -> Any:
     if safe_mode() is not False:
         raise ValueError(
-            "The config holds a Python lambda, as compiled code. Loading it could run anything, so"
-            " it is refused. If you trust its source, pass `safe_mode=False` to the loading"
-            " function, or call `minikeras.config.enable_unsafe_deserialization()`."
+            "The config holds a Python lambda (of a Lambda layer, most often), as compiled code."
+            " Loading it would allow arbitrary code execution, so it is refused. If you trust its"
+            " source, pass `safe_mode=False` to the loading function, or call"
+            " `minikeras.config.enable_unsafe_deserialization()`."
         )
     import marshal
     import types
@@ -264,6 +269,8 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     if special is not None:
         return special(inner)
     if name == "function":
+        if not isinstance(inner, str):
+            raise TypeError(f"Expected 'config' to be a non-null str. Received: {inner!r}")
         return _find(str(inner), config, home, want_class=False)
     found = _find(name, config, home, want_class=True)
     if not inspect.isclass(found):
@@ -271,7 +278,7 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     if isinstance(inner, dict):
         inner = dict(inner)
     else:
-        raise TypeError(f"The config of {name} must be a dict. Received: {type(inner)}")
+        raise TypeError(f"Expected 'config' to be a dict, for {name}. Received: {type(inner)}")
     from_config = getattr(found, "from_config", None)
     instance: Any = found(**inner) if from_config is None else from_config(inner)
     build_config = config.get("build_config")
@@ -289,7 +296,9 @@ _SPECIAL = {
     "__tuple__": lambda inner: tuple(_deserialize(item, None) for item in inner["value"]),
     "__bytes__": lambda inner: inner["value"].encode("utf-8"),
     "__ellipsis__": lambda inner: Ellipsis,
-    "__slice__": lambda inner: slice(inner["start"], inner["stop"], inner["step"]),
+    "__slice__": lambda inner: slice(
+        *(_deserialize(inner[part], None) for part in ("start", "stop", "step"))
+    ),
     "__numpy__": _deserialize_numpy,
     "__tensor__": lambda inner: Tensor(_deserialize_numpy(inner)),
     "__lambda__": _deserialize_lambda,
@@ -307,6 +316,11 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
             found = registry.custom_object(key)
             if found is not None:
                 return found
+    if not want_class and module == "builtins" and ">" not in name:
+        # Keras up to 3.6 left out the package that a function is registered under.
+        found = registry.custom_object_ending(f">{name}")
+        if found is not None:
+            return found
     if module == "builtins" and want_class:
         raise ValueError(f"A config names the Python builtin {name!r}, which is not allowed.")
     # The module of a config decides between a layer and an operation of one name.
@@ -322,16 +336,19 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         found = one.find(name)
         if found is not None and (one in (home, _registry_of(module)) or _allowed(one, module)):
             if want_class or not inspect.isclass(found):
-                if isinstance(registered, str) and registered not in (name, config["class_name"]):
+                if registered and registered not in (name, config["class_name"]):
                     raise ValueError(
-                        f"A config gives `registered_name={registered!r}` to {name!r}, which is"
-                        " built in. Nothing is registered under that name."
+                        f"A config gives `registered_name={registered!r}` to {name!r}, which"
+                        " resolved to a Keras built-in. Nothing is registered under that name."
                     )
                 return found
             fallback = fallback or found
     if fallback is not None:
         # An operation's class has the name of its function, in another case.
         return registry.operations.function(name) or fallback
+    own = _loaded_class(module, name)
+    if own is not None:
+        return own
     if home is not None:
         raise ValueError(home.unknown(name))
     raise ValueError(
@@ -339,6 +356,17 @@ def _find(name: str, config: dict, home: registry.Registry | None, want_class: b
         " your own, pass it in `custom_objects`, or register it with"
         " `@minikeras.saving.register_keras_serializable()` before loading."
     )
+
+
+def _loaded_class(module: Any, name: str) -> Any:
+    """A class of a package of the Keras family that is imported already; nothing is imported."""
+    if not isinstance(module, str) or module.partition(".")[0] not in _FAMILY:
+        return None
+    found = vars(sys.modules.get(module, object)).get(name)
+    if not inspect.isclass(found) or found.__module__ != module:
+        return None
+    ours = any(base.__module__.startswith("minikeras.") for base in found.__mro__)
+    return found if ours and hasattr(found, "from_config") else None
 
 
 def _is_operation(config: dict) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import budget, dtypes, registry
-from minikeras.engine.naming import name_scope
+from minikeras.engine.naming import current_path, name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import Variable, standardize_shape
 
@@ -93,7 +93,8 @@ class LayerWeights:
         budget.charge(
             shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name
         )
-        with name_scope(self.name, caller=self):
+        # Made after the layer was built: under the path it was built at.
+        with name_scope(self.name if current_path() else self.path, caller=self):  # type: ignore[attr-defined]
             variable = Variable(
                 registry.initializers.get(initializer),
                 shape=shape,

@@ -165,8 +165,9 @@ class HeadsAttention(Layer):
     def _check_scores(self, wanted: bool) -> None:
         if self._flash_attention and wanted:
             raise ValueError(
-                "Attention scores cannot be returned with `flash_attention=True`. Leave"
-                " `flash_attention` out."
+                "Returning attention scores is not supported when flash attention is enabled."
+                " Please disable flash attention to access attention scores."
+                " (`flash_attention=False`)"
             )
 
 

@@ -267,6 +267,9 @@ class ReversibleEmbedding(Embedding):
             ctx.add_grad(self.reverse_embeddings, rows.T @ scores)
         return (dy @ kernel.T).astype(ctx.dtype, copy=False) if ctx.needs[0] else None
 
+    def _narrow(self, outputs: Any) -> Any:
+        return outputs if self.reverse_dtype else super()._narrow(outputs)
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the input is not 0, if `mask_zero`; vectors give none."""
         if np.dtype(inputs.dtype).kind not in "iu":

@@ -58,7 +58,7 @@ class LowRankAdaptation:
         name = self._adapted
         if self._constraint_of_adapted():
             raise ValueError(
-                f"Lora is incompatible with {name} constraints. Remove the `{name}_constraint`"
+                f"Lora is incompatible with {name.removesuffix('s')} constraints. Remove the `{name}_constraint`"
                 " argument to enable lora on this layer."
             )
         if not self.built:  # type: ignore[attr-defined]

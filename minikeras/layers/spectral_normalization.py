@@ -75,7 +75,7 @@ class SpectralNormalization(Wrapper):
             u, kernel = self.normalized_weights()
             self.vector_u.array[...] = u
             self.kernel.array[...] = kernel
-        return self.layer(inputs)
+        return self._narrow(self.layer(inputs))
 
     def normalized_weights(self) -> tuple:
         """The vector after the power iterations, and the kernel divided by its singular value."""

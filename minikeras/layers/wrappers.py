@@ -147,13 +147,13 @@ class TimeDistributed(Wrapper):
                 kwargs["mask"] = ops.reshape(masks, (batch * length, *masks.shape[2:]))
             rows = ops.reshape(inputs, (batch * length, *inputs.shape[2:]))
             outputs = self.layer.call(rows, **kwargs)
-            return ops.reshape(outputs, (batch, length, *outputs.shape[1:]))
+            return self._narrow(ops.reshape(outputs, (batch, length, *outputs.shape[1:])))
         outputs = []
         for index, step in enumerate(STEPS(inputs)):
             if masks is not None:
                 kwargs["mask"] = masks[:, index]
             outputs.append(self.layer.call(step, **kwargs))
-        return ops.stack(outputs, axis=1)
+        return self._narrow(ops.stack(outputs, axis=1))
 
 
 _MERGE_MODES = ("sum", "mul", "ave", "concat", None)

@@ -31,7 +31,11 @@ def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -
         )
     if any(item < 0 or (item == 0 and not allow_zero) for item in items):
         least = ">= 0" if allow_zero else "> 0"
-        raise ValueError(f"The values of `{name}` must be {least}. Received: {name}={value!r}")
+        wrong = {item for item in items if item < 0 or (item == 0 and not allow_zero)}
+        raise ValueError(
+            f"The `{name}` argument must be a tuple of {n} integers. Received {name}={value},"
+            f" including values {wrong} that do not satisfy `value {least}`"
+        )
     return tuple(int(item) for item in items)
 
 

@@ -84,8 +84,13 @@ def one_of(argument: str, value: Any, allowed: tuple, layer: Any) -> None:
         )
 
 
-def refuse_sparse(sparse: bool, layer: Any) -> None:
+def refuse_sparse(sparse: bool, layer: Any, output_mode: str | None = None) -> None:
     """Raise a ValueError where sparse output is asked for."""
+    if sparse and output_mode == "int":
+        raise ValueError(
+            f"{type(layer).__name__}: `sparse` may only be true if `output_mode` is `'one_hot'`,"
+            " `'multi_hot'`, `'count'` or `'tf_idf'`; and minikeras has no sparse tensors."
+        )
     if sparse:
         raise ValueError(
             f"{type(layer).__name__}: argument `sparse` must be False: minikeras has no sparse"

@@ -32,7 +32,7 @@ def parse_salt(salt: Any, layer: Any) -> list | None:
     if isinstance(salt, int):
         return [salt, salt]
     raise ValueError(
-        f"{type(layer).__name__}: argument `salt` must be an integer or a pair of integers."
+        f"{type(layer).__name__}: argument `salt` must be an integer or can only be a tuple of size 2."
         f" Received: salt={salt!r}"
     )
 
@@ -92,7 +92,7 @@ class Hashing(CategoryLayer):
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "int64" if output_mode == "int" else settings.floatx()
         super().__init__(autocast=False, **kwargs)
-        refuse_sparse(sparse, self)
+        refuse_sparse(sparse, self, output_mode)
         one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count"), self)
         if num_bins is None or num_bins <= 0:
             raise ValueError(
@@ -178,7 +178,7 @@ class HashedCrossing(CategoryLayer):
         if output_mode == "int" and dtype is None:
             dtype = "int64"
         super().__init__(name=name, dtype=dtype, autocast=False, **kwargs)
-        refuse_sparse(sparse, self)
+        refuse_sparse(sparse, self, output_mode)
         one_of("output_mode", output_mode, ("int", "one_hot"), self)
         self.num_bins = num_bins
         self.output_mode = output_mode

@@ -57,22 +57,22 @@ class IndexLookup(CategoryLayer):
         kwargs.pop("trainable", None)
         kwargs.pop("dtype", None)
         super().__init__(name=name, autocast=False, **kwargs)
-        refuse_sparse(sparse, self)
+        refuse_sparse(sparse, self, output_mode)
         output_mode = _SYNONYMS.get(output_mode, output_mode)
         one_of("output_mode", output_mode, _MODES, self)
         one_of("oov_method", oov_method, ("floormod", "farmhash"), self)
         if max_tokens is not None and max_tokens <= 1:
             raise ValueError(
-                f"Argument `max_tokens` must be above 1, or None. Received: max_tokens={max_tokens}"
+                f"If set, `max_tokens` must be greater than 1. Received: max_tokens={max_tokens}"
             )
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(
-                "With `pad_to_max_tokens=True`, `max_tokens` must be set. Received:"
+                "If pad_to_max_tokens is True, must set `max_tokens`. Received:"
                 f" max_tokens={max_tokens}"
             )
         if num_oov_indices < 0:
             raise ValueError(
-                "Argument `num_oov_indices` must not be negative. Received:"
+                "`num_oov_indices` must be greater than or equal to 0. Received:"
                 f" num_oov_indices={num_oov_indices}"
             )
         if salt is not None and vocabulary_dtype != "string" and oov_method != "farmhash":
@@ -82,12 +82,12 @@ class IndexLookup(CategoryLayer):
             )
         if invert and output_mode != "int":
             raise ValueError(
-                "With `invert=True`, `output_mode` must be 'int'. Received:"
+                "`output_mode` must be `'int'` when `invert` is true. Received:"
                 f" output_mode={output_mode!r}"
             )
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
-                "Argument `idf_weights` is for `output_mode='tf_idf'` only. Received:"
+                "`idf_weights` should only be set if `output_mode` is `'tf_idf'`. Received:"
                 f" output_mode={output_mode!r}"
             )
         if output_mode == "tf_idf" and has_vocabulary and idf_weights is None:
@@ -156,8 +156,8 @@ class IndexLookup(CategoryLayer):
         """
         if (self.output_mode == "tf_idf") != (idf_weights is not None):
             raise ValueError(
-                "`idf_weights` must be given for `output_mode='tf_idf'`, and only then. Received:"
-                f" output_mode={self.output_mode!r}, idf_weights={idf_weights}"
+                "`idf_weights` should only be set if `output_mode` is `'tf_idf'`, and must be then."
+                f" Received: output_mode={self.output_mode!r}, idf_weights={idf_weights}"
             )
         if isinstance(vocabulary, str):
             vocabulary = self._read(vocabulary)
@@ -169,13 +169,15 @@ class IndexLookup(CategoryLayer):
         words = tokens[start:] if given_special else tokens
         repeated = [token for token, count in Counter(words).items() if count > 1]
         if repeated:
-            raise ValueError(f"A vocabulary must not repeat tokens. Repeated: {repeated[:10]}")
+            raise ValueError(
+                f"The passed vocabulary has at least one repeated term. Repeated: {repeated[:10]}"
+            )
         reserved = [self.mask_token] + ([self.oov_token] if self.invert else [])
-        for token in reserved:
+        for kind, token in zip(("mask", "OOV"), reserved):
             if token is not None and token in words:
                 raise ValueError(
-                    f"The reserved token {token!r} is in the vocabulary. Leave special tokens out,"
-                    f" or put them in front in this order: {special}"
+                    f"Found reserved {kind} token at unexpected location in `vocabulary`. Leave"
+                    f" {token!r} out, or put the special tokens in front in this order: {special}"
                 )
         if self.max_tokens is not None and len(words) + start > self.max_tokens:
             raise ValueError(
@@ -196,7 +198,7 @@ class IndexLookup(CategoryLayer):
         if self.output_mode == "tf_idf":
             raise ValueError("With `output_mode='tf_idf'` a vocabulary file cannot be used.")
         if not Path(path).exists():
-            raise ValueError(f"Vocabulary file {path!r} does not exist.")
+            raise ValueError(f"Vocabulary file {path} does not exist.")
         return [self._parse(line) for line in Path(path).read_text("utf-8").splitlines()]
 
     def _parse(self, line: str) -> Any:
