@@ -187,6 +187,7 @@ COUNTERPARTS = {
     "saving.saving_lib.load_weights_only": "saving.load_weights",
     "saving.saving_lib.save_model": "saving.save_model",
     "saving.saving_lib.save_weights_only": "saving.save_weights",
+    "saving.serialization_lib.SafeModeScope": "engine.serialization.SafeMode",
     "trainers.trainer.Trainer": "training.trainer.Trainer",
     "utils.file_utils.extract_archive": "utils.archives.extract_archive",
     "utils.file_utils.hash_file": "utils.file_utils.hash_file",

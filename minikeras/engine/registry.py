@@ -33,6 +33,12 @@ def custom_object(name: str) -> Any:
     return _global_custom_objects.get(name)
 
 
+def custom_object_ending(end: str) -> Any:
+    """The user's object whose name ends so, or None."""
+    known = {**_global_custom_objects, **scoped_custom_objects()}
+    return next((known[name] for name in known if name.endswith(end)), None)
+
+
 def scoped_custom_objects() -> dict[str, Any]:
     """All objects of the open `CustomObjectScope`s, the innermost winning."""
     merged: dict[str, Any] = {}
@@ -76,7 +82,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         registered = f"{package}>{name if name is not None else obj.__name__}"
         if inspect.isclass(obj) and not hasattr(obj, "get_config"):
             raise ValueError(
-                f"Class {obj.__name__} cannot be registered: it has no `get_config()` method."
+                f"Cannot register a class that does not have a get_config() method: {obj.__name__}."
             )
         _global_custom_objects[registered] = obj
         _global_custom_names[obj] = registered

@@ -39,6 +39,45 @@ class GraphModel:
         """Walk the graph back."""
         return self._graph_model.graph.backward(ctx.saved, douts)
 
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss: inside `call` a scalar; outside, as in Keras 2, a symbolic tensor.
+
+        Args:
+            loss: Scalar, or tensor computed from tensors of this model; a list of such.
+        """
+        graph = [one for one in tree.flatten(loss) if isinstance(one, KerasTensor)]
+        if graph and not state.inferring and state.run is None:
+            self.__dict__.setdefault("_graph_losses", []).extend(graph)
+            self.__dict__["_stepper"] = None
+            return
+        super().add_loss(loss)  # type: ignore[misc]
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str = "mean") -> None:
+        """Report the mean of a symbolic tensor, as in Keras 2.
+
+        Args:
+            value: Tensor computed from tensors of this model.
+            name: What it is called in logs. Defaults to the name of the tensor.
+            aggregation: `"mean"`.
+        """
+        if not isinstance(value, KerasTensor):
+            raise ValueError(
+                "Argument `value` of `add_metric` must be a tensor of the model. Inside `call`,"
+                " keep a metric such as `keras.metrics.Mean` as an attribute and call its"
+                f" `update_state`. Received: value={value!r}"
+            )
+        if aggregation not in ("mean", None):
+            raise ValueError(
+                "Argument `aggregation` of `add_metric` must be 'mean'. Received:"
+                f" aggregation={aggregation!r}"
+            )
+        from minikeras.metrics import Mean
+
+        metric = Mean(name=name or value.name)
+        self.__dict__.setdefault("_graph_metrics", []).append((value, metric))
+        self._own_metrics.append(metric)  # type: ignore[attr-defined]
+        self.__dict__["_stepper"] = None
+
 
 @registry.operations.register("Function")
 class Function(Operation):

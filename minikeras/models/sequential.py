@@ -392,7 +392,8 @@ class Sequential(GraphModel, Model):
                 layer = serialization.deserialize(record, registry.layers)
                 if not isinstance(layer, Layer):
                     raise ValueError(
-                        f"A Sequential config may hold layers only. Received:"
+                        "A Sequential config may hold layers only. Expected a dictionary containing"
+                        " a 'config' key. Received:"
                         f" {record.get('class_name')!r}"
                     )
                 model.add(layer, rebuild=False)
