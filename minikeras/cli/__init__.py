@@ -21,7 +21,7 @@ from importlib import import_module
 __all__ = ["COMMANDS", "CommandError", "main"]
 
 # The modules with commands, in the order of `--help`.
-COMMANDS = ("run", "check")
+COMMANDS = ("run", "check", "info", "convert", "predict", "diff")
 
 
 class CommandError(Exception):

@@ -18,6 +18,7 @@ from minikeras.saving.api import (
     save_model,
     save_weights,
 )
+from minikeras.saving.editor import KerasFileEditor
 
 custom_object_scope = CustomObjectScope
 
@@ -45,6 +46,7 @@ def deserialize_keras_object(
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from minikeras.engine import registry, serialization
-from minikeras.saving import archive, guard, hdf5, weights
+from minikeras.saving import archive, guard, hdf5, shards, weights
 from minikeras.saving.atomic import atomic_hdf5, atomic_path
 
 
@@ -27,7 +27,8 @@ def save_model(
         model: Model.
         filepath: Path. `.h5`, `.hdf5` and `.hf` write HDF5, `.keras` the zip archive of Keras 3.
         overwrite: Boolean, default True. False: an existing file is an error.
-        zipped: True or None; only zipped `.keras` archives are written.
+        zipped: Boolean or None (default: True). False: what an archive holds is written into a
+            folder, file by file.
         include_optimizer: Boolean, default True. HDF5 only: whether to write compile and optimizer
             state.
         save_format: `"h5"`, `"keras"` or None: overrides the extension.
@@ -39,8 +40,6 @@ def save_model(
     save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
-    if zipped is False:
-        raise ValueError("Unzipped `.keras` folders are not written. Leave `zipped` out.")
     path = os.fspath(filepath)
     extension = _extension(path)
     kind = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras", "tf": ".keras", None: extension}.get(
@@ -50,7 +49,9 @@ def save_model(
         raise ValueError(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
         )
-    if kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
+    if zipped is False:
+        archive.write_folder(path, model)
+    elif kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
         with atomic_hdf5(path) as file:
             hdf5.write_model(file, model, include_optimizer)
     elif kind == ".keras":
@@ -82,7 +83,7 @@ def load_model(
         ValueError: if the file holds no model; says what it looks like.
     """
     kind = guard.sniff(filepath)
-    if kind == "folder":
+    if kind == "folder" and not archive.is_folder(filepath):
         raise ValueError(
             f"{os.fspath(filepath)!r} is a folder. TensorFlow SavedModels are not supported: save"
             " the"
@@ -101,6 +102,8 @@ def load_model(
         guard.budget_of(filepath),
         guard.opening(filepath),
     ):
+        if kind == "folder":
+            return archive.read_model(archive.pack_folder(filepath), compile)
         if kind == "zip":
             return archive.read_model(filepath, compile)
         with guard.open_hdf5(filepath) as file:
@@ -114,9 +117,12 @@ def save_weights(
 
     Args:
         model: Model.
-        filepath: Path. `.weights.h5` writes Keras 3's layout, other `.h5` the older one.
+        filepath: Path. `.weights.h5` writes Keras 3's layout, other `.h5` the older one, `.npz`
+            arrays for NumPy.
         overwrite: Boolean, default True. False: an existing file is an error.
-        max_shard_size: None; weights are written into one file.
+        max_shard_size: Number of gigabytes, or None (default: one file). The weights go into
+            files of at most that size, `name_00000.weights.h5` and so on; `filepath`, which ends
+            in `.weights.json`, says where each one is.
 
     Raises:
         ValueError: for an extension that stands for no format, or a model that is not built.
@@ -124,10 +130,15 @@ def save_weights(
     save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
-    if max_shard_size is not None:
-        raise ValueError("Sharded weights are not written. Leave `max_shard_size` out.")
     path = os.fspath(filepath)
     extension = _extension(path)
+    if max_shard_size is not None:
+        if not path.endswith((".weights.json", ".weights.h5")):
+            raise ValueError(
+                "The filename must end in `.weights.json` when `max_shard_size` is specified."
+                f" Received: filepath={path}"
+            )
+        path = shards.index_path(path)
     if os.path.exists(path) and not overwrite:
         raise ValueError(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
@@ -137,16 +148,21 @@ def save_weights(
             "You are saving a model that has not yet been built, so it has no weights. Build it by"
             " calling it on data or with `build(input_shape)`."
         )
-    if extension == ".weights.h5":
+    if max_shard_size is not None:
+        shards.write(path, model, max_shard_size)
+    elif extension == ".weights.h5":
         with atomic_hdf5(path) as file:
             weights.write(file, model)
+    elif extension == ".npz":
+        with atomic_path(path) as temporary:
+            shards.write_npz(temporary, model)
     elif extension in (".h5", ".hdf5", ".hf", ".keras") or save_format in ("h5", "hdf5"):
         with atomic_hdf5(path) as file:
             hdf5.write_weights(file, model)
     else:
         raise ValueError(
-            "The filename must end in `.weights.h5` (or `.h5` for the older layout). Received:"
-            f" filepath={path}"
+            "The filename must end in `.weights.h5` (or `.h5` for the older layout, `.npz` for"
+            f" NumPy). Received: filepath={path}"
         )
 
 
@@ -157,7 +173,7 @@ def load_weights(
 
     Args:
         model: Model, built.
-        filepath: Path.
+        filepath: Path of a weights file, the index of a sharded one, or a whole-model file.
         skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
         by_name: Boolean, default False. Older layout: whether layers are matched by name.
 
@@ -174,6 +190,14 @@ def load_weights(
 
 
 def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_name: bool) -> None:
+    if kind == "json":
+        _assert_built(model)
+        shards.read(filepath, model, skip_mismatch)
+        return
+    if kind == "zip" and shards.is_npz(filepath):
+        _assert_built(model)
+        shards.read_npz(filepath, model, skip_mismatch)
+        return
     if kind == "zip":
         content = archive.weights_member(filepath)
         with guard.open_hdf5(io.BytesIO(content)) as file:

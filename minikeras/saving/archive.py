@@ -33,6 +33,66 @@ def write_model(path: Any, model: Any) -> None:
             archive.writestr(f"assets/{name}", content)
 
 
+def write_folder(path: str, model: Any) -> None:
+    """Write what an archive holds as files of a folder, which is whole or as it was."""
+    import os
+    import shutil
+    import tempfile
+
+    path = os.path.abspath(path)
+    if os.path.isdir(path) and os.listdir(path) and not is_folder(path):
+        raise ValueError(
+            f"{path!r} is a folder of something else. Pass the path of a new folder, or of one with"
+            " a model."
+        )
+    if os.path.isfile(path):
+        raise ValueError(f"{path!r} is a file. With `zipped=False` a folder is written.")
+    parent = os.path.dirname(path)
+    os.makedirs(parent, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(path)[:60]}.", dir=parent)
+    try:
+        buffer = io.BytesIO()
+        write_model(buffer, model)
+        with zipfile.ZipFile(buffer) as archive:
+            archive.extractall(temporary)
+        os.chmod(temporary, 0o755)
+        if os.path.isdir(path):
+            old = f"{temporary}.old"
+            os.rename(path, old)
+            os.rename(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def is_folder(path: Any) -> bool:
+    """Whether a folder holds what an archive does."""
+    import os
+
+    return os.path.isfile(os.path.join(path, _CONFIG))
+
+
+def pack_folder(path: Any) -> io.BytesIO:
+    """The files of a folder as an archive in memory; links are refused."""
+    import os
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        wanted = [_METADATA, _CONFIG, _WEIGHTS]
+        for folder, _, names in os.walk(os.path.join(path, "assets")):
+            wanted += [os.path.relpath(os.path.join(folder, name), path) for name in names]
+        for name in wanted:
+            where = os.path.join(path, name)
+            if os.path.islink(where):
+                raise ValueError(f"{where!r} is a link. Such files are not opened.")
+            if os.path.isfile(where):
+                archive.write(where, name.replace(os.sep, "/"))
+    return buffer
+
+
 def _assets(model: Any) -> list[tuple[str, bytes]]:
     """The files that layers keep beside their variables."""
     import os

@@ -98,18 +98,16 @@ class ReadStore:
     """The variables of one object in a file, read when they are asked for.
 
     Args:
-        group: HDF5 group with numbered datasets, or None.
+        *groups: HDF5 groups with numbered datasets: one, or one a shard.
     """
 
-    def __init__(self, group: Any) -> None:
-        self.group = group
+    def __init__(self, *groups: Any) -> None:
+        self.groups = groups
 
     def keys(self) -> list[str]:
         """The names of the variables, numbers in order."""
-        if self.group is None:
-            return []
         return sorted(
-            self.group.keys(),
+            (key for group in self.groups for key in group.keys()),
             key=lambda key: (not key.isdigit(), int(key) if key.isdigit() else 0, key),
         )
 
@@ -120,7 +118,7 @@ class ReadStore:
         return iter(self.keys())
 
     def __contains__(self, key: Any) -> bool:
-        return self.group is not None and guard.has_name(self.group, str(key))
+        return any(guard.has_name(group, str(key)) for group in self.groups)
 
     def shape(self, key: str) -> tuple:
         """The shape of a variable, without reading it."""
@@ -128,15 +126,14 @@ class ReadStore:
 
     def dataset(self, key: str) -> Any:
         """The HDF5 dataset of a variable."""
-        dataset = None if self.group is None else guard.dataset_at(self.group, str(key))
-        if dataset is None:
-            raise KeyError(key)
-        return dataset
+        for group in self.groups:
+            dataset = guard.dataset_at(group, str(key))
+            if dataset is not None:
+                return dataset
+        raise KeyError(key)
 
     def __getitem__(self, key: str) -> np.ndarray:
-        dataset = self.dataset(key)
-        array = guard.read_array(dataset)
-        return array
+        return guard.read_array(self.dataset(key))
 
     def get(self, key: str, default: Any = None) -> Any:
         """A variable, or `default`."""
@@ -181,6 +178,12 @@ class Paths:
             self._found[path] = None if above is None else self._below(above, name)
         return self._found[path]
 
+    def store(self, path: str) -> ReadStore | None:
+        """The variables of the part at `path`, or None."""
+        above = self.group(path)
+        group = None if above is None else guard.group_at(above, "vars")
+        return None if group is None else ReadStore(group)
+
     def _below(self, parent: Any, name: str) -> Any:
         if parent.name.endswith("/_layer_checkpoint_dependencies"):
             match = self._by_order(parent, name)
@@ -216,6 +219,11 @@ def _base(name: str) -> tuple[str, int]:
 def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
     """Take the state of `saveable` and of all its parts from an open HDF5 file.
 
+    Args:
+        file: Open HDF5 file, or something with `store(path)`, as `Paths` has it.
+        saveable: Model, layer or the like.
+        skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
+
     Raises:
         ValueError: naming every part that does not fit; with `skip_mismatch` these are left as
             they are.
@@ -223,12 +231,11 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
     import warnings
 
     problems: list[str] = []
-    paths = Paths(file)
+    paths = file if hasattr(file, "store") else Paths(file)
     done: list[Any] = []
     for path, part in walk(saveable):
-        above = paths.group(path)
-        group = None if above is None else guard.group_at(above, "vars")
-        store = ReadStore(group)
+        group = paths.store(path)
+        store = ReadStore() if group is None else group
         if group is None and isinstance(part, Layer) and _copy_of_namesake(part, done):
             continue
         if group is None and isinstance(part, Layer) and not part._own(with_seeds=False):
