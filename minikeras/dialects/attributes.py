@@ -156,11 +156,13 @@ def find(layer: Any, name: str) -> Any:
         warn_once(f"layer.{name}", f"layer.{today}[{index}]")
         return sizes[index]
     for today in RENAMED[name]:
-        if today in layer.__dict__ or hasattr(type(layer), today):
-            value = getattr(layer, today)
+        # Weights of a recurrent layer are in its cell.
+        for holder in (layer, layer.__dict__.get("cell")):
+            if holder is None or not (today in holder.__dict__ or hasattr(type(holder), today)):
+                continue
             if not today.startswith("_"):
                 warn_once(f"layer.{name}", f"layer.{today}")
-            return value
+            return getattr(holder, today)
     if name in ("inbound_nodes", "outbound_nodes"):
         return getattr(layer, f"_{name}")
     raise missing

@@ -418,6 +418,20 @@ def _convolution_2d(config: dict, old_name: str, generation: int) -> None:
     _kernel_of(config, "kernel_dim1", "kernel_dim2", "kernel_dim3")
 
 
+def _separable(config: dict, old_name: str, generation: int) -> None:
+    _convolution_2d(config, old_name, generation)
+    if "kernel_initializer" in config:
+        # Keras 1 had one for both.
+        initializer = config.pop("kernel_initializer")
+        config.setdefault("depthwise_initializer", initializer)
+        config.setdefault("pointwise_initializer", initializer)
+
+
+def _average(config: dict, old_name: str, generation: int) -> None:
+    # It has no default any more.
+    config.setdefault("pool_size", 2)
+
+
 def _recurrent(config: dict, old_name: str, generation: int) -> None:
     if old_name.startswith("CuDNN"):
         config.setdefault("recurrent_activation", "sigmoid")
@@ -515,10 +529,12 @@ _SPECIAL: dict[str, Callable] = {
     "Conv1D": _convolution_2d,
     "Conv2D": _convolution_2d,
     "Conv3D": _convolution_2d,
-    "SeparableConv2D": _convolution_2d,
+    "SeparableConv1D": _separable,
+    "SeparableConv2D": _separable,
     "Conv2DTranspose": _convolution_2d,
     "Conv3DTranspose": _convolution_2d,
     "LocallyConnected2D": _convolution_2d,
+    **{f"AveragePooling{rank}D": _average for rank in (1, 2, 3)},
     "ConvLSTM2D": _recurrent,
     "SimpleRNN": _recurrent,
     "LSTM": _recurrent,

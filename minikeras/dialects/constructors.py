@@ -173,6 +173,11 @@ def translate(
                 new[key] = _initializer_of_keras_1(value)
     if name in ("Conv2DTranspose", "Conv3DTranspose") and first:
         new.pop("output_shape", None)
+    if name == "Embedding" and first and new.get("input_length") is not None:
+        length = new.pop("input_length")
+        new.setdefault(
+            "input_shape", tuple(length) if isinstance(length, (tuple, list)) else (length,)
+        )
     changed = _drop_gone(cls, name, new)
     changed |= _shape_of_sequence(cls, name, new)
     if first or changed:
