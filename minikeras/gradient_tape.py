@@ -206,10 +206,15 @@ class GradientTape:
                 raise ValueError(f"A target must be of floats. Received dtype: {array.dtype}")
             seed = np.ones_like(array) if weight is None else array_of(weight)
             seeds.append((slot, np.broadcast_to(seed, array.shape).astype(array.dtype, copy=False)))
-        gradients, sink = self._reverse(seeds)
+        wanted = [
+            source.slot
+            for source in tree.flatten(sources)
+            if isinstance(source, Tensor) and source.recording is self._recording
+        ]
+        gradients, sink = self._reverse(seeds, frozenset(wanted))
         return tree.map_structure(lambda source: self._of(source, gradients, sink, how), sources)
 
-    def _reverse(self, seeds: list) -> tuple:
+    def _reverse(self, seeds: list, sources: frozenset) -> tuple:
         if self._recording.open and (self._outer is not None or len(_open.tapes) > 1):
             raise NotImplementedError(
                 "A gradient computed inside of another tape's block would be followed by that tape:"
@@ -223,9 +228,9 @@ class GradientTape:
         if self._entered:
             # Nothing that happens on the way back is recorded.
             with self.stop_recording():
-                gradients = self._recording.reverse(seeds, keep=keep)
+                gradients = self._recording.reverse(seeds, keep, sources)
         else:
-            gradients = self._recording.reverse(seeds, keep=keep)
+            gradients = self._recording.reverse(seeds, keep, sources)
         return gradients, run.sink
 
     def _slot(self, value: Any) -> Any:

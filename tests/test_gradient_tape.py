@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minikeras import Variable, layers, ops
+from minikeras import Input, Model, Variable, layers, ops
 from minikeras.gradient_tape import GradientTape
 
 
@@ -147,3 +147,30 @@ def test_a_scalar_that_is_used_three_times():
     with GradientTape() as tape:
         y = x * x * x
     assert float(tape.gradient(y, x)) == 27.0
+
+
+def test_gradients_of_tensors_on_the_way():
+    layer, x = layers.Dense(3), np.ones((2, 4), "float32")
+    layer(x)
+    with GradientTape() as tape:
+        hidden = layer(x)
+        tape.watch(hidden)
+        y = ops.sum(ops.square(hidden))
+    by_hidden, by_kernel = tape.gradient(y, [hidden, layer.kernel])
+    np.testing.assert_allclose(by_hidden, 2 * hidden.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(by_kernel, x.T @ (2 * hidden.numpy()), rtol=1e-5)
+
+
+def test_one_output_of_a_model_by_another():
+    # As Grad-CAM asks: the gradient of a score by the features it was computed from.
+    inputs = Input((6, 6, 1))
+    features = layers.Conv2D(2, 3, activation="relu")(inputs)
+    score = layers.Dense(1)(layers.GlobalAveragePooling2D()(features))
+    model = Model(inputs, [features, score])
+    x = np.random.default_rng(0).standard_normal((1, 6, 6, 1)).astype("float32")
+    with GradientTape() as tape:
+        found, value = model(x)
+        target = ops.sum(value)
+    gradient = tape.gradient(target, found)
+    expected = np.broadcast_to(model.layers[-1].kernel.numpy()[:, 0] / 16, (1, 4, 4, 2))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)

@@ -11,19 +11,24 @@ from minikeras.engine.context import Run, state
 from minikeras.engine.symbolic import Tensor
 
 
-def walk_back(calls: list, gradients: list) -> None:
+def walk_back(calls: list, gradients: list, sources: frozenset = frozenset()) -> None:
     """Carry gradients from the outputs of `calls` to their inputs.
 
     Args:
         calls: In order of execution: tuples (backward, context, input slots, output slots). An
             input slot of None wants no gradient. Emptied as it goes, so memory is freed.
         gradients: One entry per slot: an array, or None. Filled in.
+        sources: Slots on the way whose gradients are wanted too. Others are dropped when they have
+            been used.
 
     Sums are made in place only in arrays that this walk made itself.
     """
     owned: set[int] = set()
+    kept: dict[int, Any] = {}
     while calls:
         backward, context, inputs, outputs = calls.pop()
+        if sources:
+            kept.update((slot, gradients[slot]) for slot in sources.intersection(outputs))
         if len(outputs) == 1:
             dout = gradients[outputs[0]]
             if dout is None and not context.force:
@@ -50,6 +55,8 @@ def walk_back(calls: list, gradients: list) -> None:
             else:
                 gradients[slot] = before + gradient
                 owned.add(slot)
+    for slot, gradient in kept.items():
+        gradients[slot] = gradient
 
 
 class Recording:
@@ -106,7 +113,12 @@ class Recording:
         """Append a call."""
         self.calls.append((backward, context, inputs, outputs))
 
-    def reverse(self, seeds: Sequence[tuple[int, Any]], keep: bool = False) -> list:
+    def reverse(
+        self,
+        seeds: Sequence[tuple[int, Any]],
+        keep: bool = False,
+        sources: frozenset = frozenset(),
+    ) -> list:
         """Walk back from the slots in `seeds` (pairs of slot and gradient).
 
         Gradients of variables go to the run's sink. Returns the gradients by slot.
@@ -116,7 +128,7 @@ class Recording:
             before = gradients[slot]
             gradients[slot] = gradient if before is None else before + gradient
         calls = list(self.calls) if keep else self.calls
-        walk_back(calls, gradients)
+        walk_back(calls, gradients, sources)
         for variable, slot in self.variables.values():
             gradient = gradients[slot]
             if gradient is not None and variable.trainable:

@@ -75,7 +75,7 @@ class GraphModel:
 
         metric = Mean(name=name or value.name)
         self.__dict__.setdefault("_graph_metrics", []).append((value, metric))
-        self._own_metrics.append(metric)  # type: ignore[attr-defined]
+        self._graph_means = [*self.__dict__.get("_graph_means", ()), metric]
         self.__dict__["_stepper"] = None
 
 
@@ -452,7 +452,7 @@ class Functional(GraphModel, Model):
         prepared = [
             _fit_tensor(tensor, symbolic, self) for tensor, symbolic in zip(flat, self.graph.inputs)
         ]
-        if absent:
+        if absent or (state.recording is not None and self._outputs_lead_to_others()):
             return self._call_layers(prepared, masks)
         if state.recording is None and (any(m is not None for m in masks) or self._masks_inside()):
             outputs, _, found = self.graph.forward(
@@ -474,6 +474,14 @@ class Functional(GraphModel, Model):
 
     def _masks_inside(self) -> bool:
         return any(tensor._keras_mask is not None for tensor in self.graph.outputs)
+
+    def _outputs_lead_to_others(self) -> bool:
+        """Whether a tape could be asked for the gradient of one output by another one."""
+        slots = self.graph.output_slots
+        return len(slots) > 1 and (
+            len(set(slots)) < len(slots)
+            or any(slot in slots for step in self.graph.steps for slot in step.ins)
+        )
 
     def _call_layers(self, prepared: list, masks: list) -> Any:
         """Layer by layer, in an open recording: masks travel on the tensors."""
