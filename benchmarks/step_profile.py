@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from workloads import load
 
 import minikeras as keras
+from minikeras.training import programs
 from minikeras.training import step as steps
 
 clock = time.perf_counter
@@ -55,10 +56,10 @@ def watch(timers: Timers, model: Any) -> None:
                 timed = timers.wrap(f"{layer.name} {method}", getattr(layer, method))
                 object.__setattr__(layer, method, timed)
     parts = {
-        (steps.GraphProgram, "forward"): "walking the graph forward",
-        (steps.GraphProgram, "backward"): "walking the graph back",
-        (steps.CallProgram, "forward"): "the model's own call",
-        (steps.CallProgram, "backward"): "walking the recording back",
+        (programs.GraphProgram, "forward"): "walking the graph forward",
+        (programs.GraphProgram, "backward"): "walking the graph back",
+        (programs.CallProgram, "forward"): "the model's own call",
+        (programs.CallProgram, "backward"): "walking the recording back",
         (steps.Stepper, "loss"): "loss",
         (steps.Stepper, "finish_update"): "optimizer",
         (steps.Stepper, "track"): "metrics",

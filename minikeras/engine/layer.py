@@ -95,7 +95,6 @@ class Layer(LayerWeights, Operation):
             _tracked={},
             _trainable_variables=[],
             _non_trainable_variables=[],
-            _own_metrics=[],
             _seed_generators=[],
             _loss_terms=[],
             _trainable=True,

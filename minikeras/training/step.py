@@ -7,137 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import dtypes, tree
+from minikeras.engine import tree
 from minikeras.engine.context import Gradients, Run
 from minikeras.engine.memory import keep_freed_memory
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
 from minikeras.training.bound import bind_step
-
-
-class GraphProgram:
-    """The forward and backward pass of a model with a planned graph."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.functional = model._graph_model
-        self.graph = self.functional.graph
-        self.single = len(self.graph.inputs) == 1
-        self.names = self.functional.output_names
-        self.symbolic = self.functional._outputs_struct
-        first = self.graph.inputs[0]
-        self.dtype = dtypes.numpy_dtype(first.dtype)
-        self.row_shape = first.shape[1:] if self.single else None
-
-    def inputs(self, x: Any) -> list:
-        """`x` as the flat list of arrays the graph takes."""
-        if type(x) is np.ndarray and x.dtype is self.dtype and x.shape[1:] == self.row_shape:
-            return [x]
-        from minikeras.models.functional import fit_to, flatten_inputs
-
-        if self.single and type(x) is np.ndarray:
-            return [fit_to(x, self.graph.inputs[0], self.model)]
-        return [
-            fit_to(np.asarray(value), symbolic, self.model)
-            for value, symbolic in zip(flatten_inputs(self.functional, x), self.graph.inputs)
-        ]
-
-    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
-        """The flat outputs, what `backward` needs, and the masks of the outputs."""
-        graph = self.graph
-        if graph.chain and not run.recording and run.fuse is None and not run.training:
-            return [graph.infer(run, self.inputs(x)[0])], (), None
-        plan = graph.plan() if run.recording else None
-        outputs, calls, masks = graph.forward(run, self.inputs(x), plan)
-        if not masks:
-            return outputs, calls, None
-        found = [masks.get(slot) for slot in graph.output_slots]
-        return outputs, calls, [mask.array if isinstance(mask, Tensor) else mask for mask in found]
-
-    def backward(self, calls: Any, douts: list, run: Run) -> None:
-        """Walk back; gradients go to the run's sink."""
-        self.graph.backward(calls, douts)
-
-    def pack(self, outputs: list) -> Any:
-        """The outputs in the model's structure."""
-        from minikeras.models.functional import pack_outputs
-
-        return pack_outputs(self.functional, [dtypes.plain_array(one) for one in outputs])
-
-
-class CallProgram:
-    """The forward and backward pass of a model that defines `call`: recorded anew each time."""
-
-    names = None
-    graph = None
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.structure: Any = None
-
-    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
-        """The flat outputs, what `backward` needs, and the masks of the outputs."""
-        inputs = tree.map_structure(Tensor, x)
-        recording = Recording(run)
-        if run.recording:
-            with recording:
-                result = self.model(inputs, training=run.training)
-        else:
-            with _Quiet(run):
-                result = self.model(inputs, training=run.training)
-        self.structure = tree.map_structure(lambda _: None, result)
-        tensors = tree.flatten(result)
-        outputs = [np.asarray(t.array if isinstance(t, Tensor) else t) for t in tensors]
-        masks = [getattr(tensor, "_keras_mask", None) for tensor in tensors]
-        slots = [
-            tensor.slot if isinstance(tensor, Tensor) and tensor.recording is recording else None
-            for tensor in tensors
-        ]
-        terms = [
-            term.slot
-            for term in run.losses
-            if isinstance(term, Tensor) and term.recording is recording
-        ]
-        found = [m.array if isinstance(m, Tensor) else m for m in masks]
-        return (
-            outputs,
-            (recording, slots, terms),
-            found if any(m is not None for m in found) else None,
-        )
-
-    def backward(self, state: Any, douts: list, run: Run) -> None:
-        """Walk back; gradients go to the run's sink."""
-        recording, slots, terms = state
-        seeds = [
-            (slot, dout)
-            for slot, dout in zip(slots, douts)
-            if slot is not None and dout is not None
-        ]
-        seeds += [(slot, np.ones((), "float32")) for slot in terms]
-        recording.reverse(seeds)
-
-    def pack(self, outputs: list) -> Any:
-        """The outputs in the structure that `call` returned."""
-        outputs = [dtypes.plain_array(one) for one in outputs]
-        if not tree.is_nested(self.structure):
-            return outputs[0]
-        return tree.pack_sequence_as(self.structure, outputs)
-
-
-class _Quiet:
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        from minikeras.engine.context import state
-
-        self.outer = (state.recording, state.run)
-        state.recording, state.run = None, self.run
-
-    def __exit__(self, *_: Any) -> None:
-        from minikeras.engine.context import state
-
-        state.recording, state.run = self.outer
+from minikeras.training.graph_losses import GraphLosses
 
 
 class Stepper:
@@ -156,6 +32,8 @@ class Stepper:
         self.tracker = model._loss_tracker
         self.fused: dict[int, Any] = {}
         self.ready = False
+        self.joint: Any = None
+        self.values: list = []
         self.bound: Any = None
         self.bindable = True
         self.shapes: Any = None
@@ -172,8 +50,43 @@ class Stepper:
         spreader = self.compiled_loss or self.compiled_metrics
         self.outputs = spreader.outputs if spreader is not None else None
         self.one = len(tree.flatten(packed)) == 1
+        if self.program.graph is not None:
+            self.join(y)
         self.mark_fusions()
         self.ready = True
+
+    def join(self, y: Any) -> None:
+        """Let losses and metrics that use tensors of the model be outputs of its graph."""
+        metrics = self.compiled_metrics.groups if self.compiled_metrics is not None else None
+        targets = [] if y is None else self.spread(y, None)[0]
+        joint = GraphLosses(self.program, self.terms, metrics or [], targets)
+        if joint.graph is not None:
+            self.joint = joint
+            self.program = joint.program(self.program)
+
+    def spread(self, y: Any, sample_weight: Any) -> tuple[list, list]:
+        """Targets and weights as flat lists, one entry per output."""
+        if self.one and not isinstance(y, (list, tuple, dict)):
+            targets, weights = [y], [sample_weight]
+            if isinstance(sample_weight, (list, tuple, dict)):
+                weights = self.outputs.spread(sample_weight, "sample_weight")  # type: ignore[union-attr]
+            return targets, weights
+        if self.outputs is None:
+            return [y], [sample_weight]
+        return (
+            self.outputs.spread(y, "y_true", self.wanted),
+            self.outputs.spread(sample_weight, "sample_weight"),
+        )
+
+    def run_forward(self, run: Run, x: Any, y: Any) -> tuple[list, Any, Any]:
+        """The outputs of the model, what `backward` needs, and the masks of the outputs."""
+        joint = self.joint
+        if joint is None:
+            return self.program.forward(run, x)
+        joint.give(self.program, [] if y is None else self.spread(y, None)[0])
+        outputs, state, masks = self.program.forward(run, x)
+        self.values = outputs[joint.count :]
+        return outputs[: joint.count], state, masks
 
     def mark_fusions(self) -> None:
         """Find activations that are fused with the loss behind them."""
@@ -199,18 +112,11 @@ class Stepper:
         self, run: Run, y: Any, outputs: list, sample_weight: Any, masks: Any, gradients: bool
     ) -> tuple[float, list, list, list]:
         """The total loss, the gradients to the outputs, the flat targets and weights."""
-        if self.one and not isinstance(y, (list, tuple, dict)):
-            targets, weights = [y], [sample_weight]
-            if isinstance(sample_weight, (list, tuple, dict)):
-                weights = self.outputs.spread(sample_weight, "sample_weight")  # type: ignore[union-attr]
-        elif self.outputs is None:
-            targets, weights = [y], [sample_weight]
-        else:
-            targets = self.outputs.spread(y, "y_true", self.wanted)
-            weights = self.outputs.spread(sample_weight, "sample_weight")
+        targets, weights = self.spread(y, sample_weight)
         total = 0.0
-        douts: list = [None] * len(outputs)
-        trackers = self.compiled_loss.trackers if self.compiled_loss is not None else ()
+        joint = self.joint
+        douts: list = [None] * (len(outputs) + len(self.values))
+        dout: Any
         for position, term in enumerate(self.terms):
             index = term.output
             mask = masks[index] if masks else None
@@ -222,6 +128,14 @@ class Stepper:
                     f"The model was compiled with the loss {term.loss.name!r}, but there are no"
                     " targets. Pass `y`, or batches of (inputs, targets)."
                 )
+            if joint is not None and position in joint.losses:
+                place = joint.losses[position]
+                values = self.values[place]
+                value, factors = term.loss.reduce_with_gradient(values, weight, mask)
+                dout = np.broadcast_to(np.asarray(factors, values.dtype), values.shape)
+                place += len(outputs)
+                total += self.add_term(position, value, dout, place, douts, len(output))
+                continue
             fused = self.fused.get(index)
             logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
             if fused is not None and logits is not None:
@@ -236,17 +150,28 @@ class Stepper:
                 if mask is not None:
                     tensor._keras_mask = Tensor(mask)
                 value, dout = term.loss(target, tensor, weight).array, None
-            if trackers:
-                trackers[position].update_arrays(np.asarray(value), np.asarray(len(output)))
-            if term.weight is not None:
-                value = value * term.weight
-                if dout is not None:
-                    dout = dout * output.dtype.type(term.weight)
-            total += float(value)
-            if dout is not None:
-                before = douts[index]
-                douts[index] = dout if before is None else before + dout
+            total += self.add_term(position, value, dout, index, douts, len(output))
+        for place in joint.added if joint is not None else ():
+            total += float(self.values[place].sum())
+            douts[len(outputs) + place] = np.ones_like(self.values[place])
         return total, douts, targets, weights
+
+    def add_term(
+        self, position: int, value: Any, dout: Any, index: int, douts: list, rows: int
+    ) -> float:
+        """Track and weigh the value of one loss; add its gradient to that of output `index`."""
+        term = self.terms[position]
+        trackers = self.compiled_loss.trackers if self.compiled_loss is not None else ()
+        if trackers:
+            trackers[position].update_arrays(np.asarray(value), np.asarray(rows))
+        if term.weight is not None:
+            value = value * term.weight
+            if dout is not None:
+                dout = dout * dout.dtype.type(term.weight)
+        if dout is not None:
+            before = douts[index]
+            douts[index] = dout if before is None else before + dout
+        return float(value)
 
     def train(self, x: Any, y: Any, sample_weight: Any) -> None:
         """One training step."""
@@ -264,7 +189,7 @@ class Stepper:
         run.fuse = self.program.graph
         if not self.ready and self.program.graph is not None:
             self.prepare(y, self.program.symbolic)
-        outputs, state, masks = self.program.forward(run, x)
+        outputs, state, masks = self.run_forward(run, x, y)
         if not self.ready:
             self.prepare(y, self.program.pack(outputs))
         loss, douts, targets, weights = self.loss(run, y, outputs, sample_weight, masks, True)
@@ -307,7 +232,8 @@ class Stepper:
         for term in run.losses:
             total += float(np.sum(term.array if isinstance(term, Tensor) else term))
         regularized = self.model._regularized_variables()
-        if not self.terms and not run.losses and not regularized:
+        added = self.joint is not None and self.joint.added
+        if not self.terms and not run.losses and not regularized and not added:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, or let a layer call"
                 " `add_loss()`."
@@ -332,8 +258,13 @@ class Stepper:
             kind = total.dtype.type
             total[()] = kind(total.item()) + kind(loss) * kind(count)
             tracker.count.array[()] = tracker.count.array.item() + count
+        given = None
+        if self.joint is not None:
+            given = {key: self.values[place] for key, place in self.joint.metrics.items()}
+            for metric, place in self.joint.means:
+                metric.accumulate_values(self.values[place], None)
         if self.compiled_metrics is not None and self.compiled_metrics.groups:
-            self.compiled_metrics.update_flat(targets, outputs, weights, masks)
+            self.compiled_metrics.update_flat(targets, outputs, weights, masks, given)
 
     def test(self, x: Any, y: Any, sample_weight: Any) -> None:
         """One evaluation step."""
@@ -341,7 +272,7 @@ class Stepper:
         run.fuse = self.program.graph
         if not self.ready and self.program.graph is not None:
             self.prepare(y, self.program.symbolic)
-        outputs, _, masks = self.program.forward(run, x)
+        outputs, _, masks = self.run_forward(run, x, y)
         if not self.ready:
             self.prepare(y, self.program.pack(outputs))
         loss, _, targets, weights = self.loss(run, y, outputs, sample_weight, masks, False)
