@@ -239,7 +239,8 @@ class OrthogonalRegularizer(_BuiltIn):
     def _on_array(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         if x.ndim != 2:
             raise ValueError(
-                f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={x.shape}"
+                "Inputs to OrthogonalRegularizer must have rank 2. Received:"
+                f" inputs.shape={x.shape}"
             )
         if self.mode == "columns":
             x = x.T

@@ -34,13 +34,29 @@ _ALIASES = {
     "bkh": "blackmanharris",
     "flat": "flattop",
     "flt": "flattop",
+    "tuk": "tukey",
+    "parz": "parzen",
+    "par": "parzen",
+    "sinc": "lanczos",
+    "brthan": "barthann",
+    "bth": "barthann",
     "bart": "bartlett",
     "brt": "bartlett",
     "halfcosine": "cosine",
     "triangle": "triang",
     "tri": "triang",
 }
-NAMES = (*_COSINES, "bartlett", "triang", "cosine", "bohman")
+NAMES = (
+    *_COSINES,
+    "bartlett",
+    "triang",
+    "cosine",
+    "bohman",
+    "tukey",
+    "parzen",
+    "barthann",
+    "lanczos",
+)
 
 
 def taper(name: str, size: int, periodic: bool = True) -> Array:
@@ -71,6 +87,16 @@ def taper(name: str, size: int, periodic: bool = True) -> Array:
         # Like Bartlett's, but not 0 at the ends.
         odd = points % 2
         return 1 - np.abs(2 * np.arange(size) - (points - 1)) / (points + odd)
+    if name == "tukey":
+        # Half of a period of a cosine at either side, level in the middle.
+        return np.where(centered > 0.5, 0.5 * (1 + np.cos(2 * np.pi * (centered - 0.5))), 1.0)
+    if name == "parzen":
+        x = np.abs(2 * np.arange(size) - (points - 1)) / points
+        return np.where(x <= 0.5, 1 - 6 * x**2 * (1 - x), 2 * (1 - x) ** 3)
+    if name == "barthann":
+        return 0.62 - 0.24 * centered + 0.38 * np.cos(np.pi * centered)
+    if name == "lanczos":
+        return np.sinc(centered)
     if name == "cosine":
         return np.sin(np.pi * (np.arange(size) + 0.5) / points)
     if name == "bohman":

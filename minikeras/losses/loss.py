@@ -10,7 +10,7 @@ from minikeras import config
 from minikeras.engine import dtype_policy, dtypes, registry, serialization, tree
 from minikeras.engine.context import Run
 from minikeras.engine.naming import auto_name, name_scope
-from minikeras.engine.operation import Operation, cast_tensor
+from minikeras.engine.operation import Operation, as_input, cast_tensor
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 from minikeras.engine.variable import plain
@@ -176,8 +176,8 @@ class Loss:
         reduction: How values become one: `"sum_over_batch_size"` (default; the mean over all
             values), `"mean"` (the same), `"sum"`, `"mean_with_sample_weight"` (the weighted sum
             divided by the sum of the weights), or `"none"` or None (no reduction).
-        dtype: Dtype of the computation. Defaults to `floatx()`; float64 predictions then stay
-            float64.
+        dtype: Dtype of the computation. Defaults to `floatx()`; from float64 predictions
+            the loss is then computed in float64, and the result rounded.
 
     Example:
 
@@ -232,7 +232,8 @@ class Loss:
                 options["sample_weight"] = _plain_array(sample_weight)
             if mask is not None:
                 options["mask"] = _plain_array(mask)
-            return Reduce(self.reduction)(values, **options)
+            result = Reduce(self.reduction)(values, **options)
+            return as_input(result, self._dtype_policy.input_array_dtype)
 
     def _computed_in(self, y_pred: Any) -> np.dtype:
         if self._widens and y_pred.dtype == _FLOAT64:

@@ -47,7 +47,8 @@ class CTCLoss(Kernel):
         path = np.full((batch, width), blank)
         path[:, 1::2] = labels
         skips = np.zeros((batch, width), bool)
-        skips[:, 2:] = (path[:, 2:] != blank) & (path[:, 2:] != path[:, :-2])
+        # By place, not by class: also a label that is the class of the blanks may follow another.
+        skips[:, 3::2] = path[:, 3::2] != path[:, 1:-2:2]
         last = 2 * target_length.astype("int64")
         places = np.arange(width)
         rows = np.arange(batch)
