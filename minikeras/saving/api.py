@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from typing import Any
 
@@ -199,8 +198,7 @@ def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_
         shards.read_npz(filepath, model, skip_mismatch)
         return
     if kind == "zip":
-        content = archive.weights_member(filepath)
-        with guard.open_hdf5(io.BytesIO(content)) as file:
+        with archive.opened_weights(filepath) as file:
             weights.read(file, model, skip_mismatch)
         return
     if kind != "hdf5":

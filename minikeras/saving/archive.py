@@ -6,6 +6,8 @@ import datetime
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from minikeras.engine import serialization
@@ -144,9 +146,9 @@ def read_model(path: Any, compile: bool = True) -> Any:
                 " several files, or in other formats, are not supported in archives."
             )
         else:
-            content = guard.read_member(archive, _WEIGHTS)
-            with guard.open_hdf5(io.BytesIO(content)) as file:
-                weights.read(file, model)
+            with guard.opened_member(archive, _WEIGHTS) as window:
+                with guard.open_hdf5(window) as file:
+                    weights.read(file, model)
         _read_assets(archive, model)
     return model
 
@@ -189,7 +191,9 @@ def is_keras_archive(path: Any) -> bool:
         return _CONFIG in archive.namelist()
 
 
-def weights_member(path: Any) -> bytes:
-    """The weights file inside an archive."""
-    with guard.open_zip(path) as archive:
-        return guard.read_member(archive, _WEIGHTS)
+@contextmanager
+def opened_weights(path: Any) -> Iterator[Any]:
+    """The weights inside an archive, as an open HDF5 file."""
+    with guard.open_zip(path) as archive, guard.opened_member(archive, _WEIGHTS) as window:
+        with guard.open_hdf5(window) as file:
+            yield file

@@ -7,6 +7,7 @@ extracted; duplicates, absurd ratios and sizes are refused.
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import numpy as np
 
 from minikeras.engine import serialization
 from minikeras.engine.budget import Budget
+from minikeras.saving.window import Window
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAX_JSON = 256 * 2**20
@@ -127,22 +129,49 @@ def opening(path: Any, what: str = "file") -> Iterator[None]:
 def open_hdf5(path: Any) -> Any:
     """Open an HDF5 file for reading.
 
+    Args:
+        path: Path, a `Window` of a file, or an `io.BytesIO`.
+
     Raises:
         ValueError: if it is damaged; says so, with its size.
     """
     import h5py
 
+    if isinstance(path, Window):
+        window, where = path, "the file of weights"
+    elif isinstance(path, io.BytesIO):
+        window, where = Window(path), "the file of weights"
+    else:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+        window, where = Window(os.open(path, flags)), repr(os.fspath(path))
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        where = repr(os.fspath(path)) if isinstance(path, (str, os.PathLike)) else "the file"
-        size = f" ({os.path.getsize(path):,} bytes)" if isinstance(path, (str, os.PathLike)) else ""
+        file = h5py.File(window, "r")
+    except Exception as error:
+        size = window.size
+        window.close()
         if "truncated" in str(error):
             raise ValueError(
-                f"{where}{size} is a truncated HDF5 file: it was not written or downloaded to its"
-                " end."
+                f"{where} ({size:,} bytes) is a truncated HDF5 file: it was not written or"
+                " downloaded to its end."
             ) from error
-        raise ValueError(f"{where}{size} is a damaged HDF5 file: {error}") from error
+        raise ValueError(f"{where} ({size:,} bytes) is a damaged HDF5 file: {error}") from error
+    return _Opened(file, window)
+
+
+class _Opened:
+    """An open HDF5 file that closes its window, for a `with` statement."""
+
+    def __init__(self, file: Any, window: Window) -> None:
+        self.file, self.window = file, window
+
+    def __enter__(self) -> Any:
+        return self.file
+
+    def __exit__(self, *_: Any) -> None:
+        try:
+            self.file.close()
+        finally:
+            self.window.close()
 
 
 def child(group: Any, path: str) -> Any:
@@ -326,6 +355,68 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int | None = None) -
     if len(data) > info.file_size:
         raise ValueError(f"The member {name!r} is bigger than it declares.")
     return data
+
+
+@contextmanager
+def opened_member(archive: zipfile.ZipFile, name: str) -> Iterator[Window]:
+    """A member of an archive as a file. Where it is not compressed it is read in its place.
+
+    Raises:
+        ValueError: if it is missing or damaged; its checksum is compared meanwhile.
+    """
+    info = archive.NameToInfo.get(name)
+    if info is None or info.compress_type != zipfile.ZIP_STORED or info.file_size < 2**20:
+        with Window(io.BytesIO(read_member(archive, name))) as window:
+            yield window
+        return
+    with Checked(archive, info) as check:
+        with Window(os.dup(archive.fp.fileno()), check.start, info.file_size) as window:  # type: ignore[union-attr]
+            yield window
+
+
+class Checked:
+    """Compares the checksum of a member in another thread, while it is being used.
+
+    Attributes:
+        start: Where the content begins in the file.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self.archive, self.info = archive, info
+        self.error: Exception | None = None
+        try:
+            with archive.open(info):
+                self.start = archive.fp.tell()  # type: ignore[union-attr]
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise ValueError(
+                f"The member {info.filename!r} of the archive is damaged: {error}"
+            ) from error
+
+    def _run(self) -> None:
+        import zlib
+
+        left, at, found = self.info.file_size, self.start, 0
+        buffer = bytearray(2**20)
+        with Window(os.dup(self.archive.fp.fileno()), at, left) as window:  # type: ignore[union-attr]
+            while count := window.readinto(buffer):
+                found = zlib.crc32(memoryview(buffer)[:count], found)
+        if found != self.info.CRC:
+            self.error = ValueError(
+                f"The member {self.info.filename!r} of the archive is damaged: its checksum is"
+                " wrong."
+            )
+
+    def __enter__(self) -> Checked:
+        import threading
+
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        self.thread.join()
+        if self.error is not None:
+            raise self.error
 
 
 def parse_json(text: str | bytes, what: str) -> Any:

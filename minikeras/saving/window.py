@@ -1,0 +1,122 @@
+"""Part of a file as a file of its own, which h5py reads and writes through.
+
+Weights inside a zip are read where they are, without a copy. And what HDF5 itself trusts is looked
+at on its way in: it walks the heap in which texts are kept by sizes that the heap states, for ever
+if one of them is zero.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+_HEAP = b"GCOL"
+# Texts are in small pieces; what is read in larger ones are numbers.
+_LARGEST_HEAP = 2**22
+_OBJECT_HEADER = 16
+
+
+class Window(io.RawIOBase):
+    """Bytes `start` to `start + size` of an open file, for reading.
+
+    Args:
+        source: A file descriptor, which is closed with the window; or an `io.BytesIO`.
+        start: Where the part begins.
+        size: How long it is. Defaults to the rest of the file.
+    """
+
+    def __init__(self, source: Any, start: int = 0, size: int | None = None) -> None:
+        super().__init__()
+        self.start = start
+        self.handle: Any = None
+        self.memory: memoryview | None = None
+        if isinstance(source, io.BytesIO):
+            self.memory = source.getbuffer()
+            whole = len(self.memory)
+        else:
+            self.handle = source
+            whole = os.fstat(source).st_size
+        self.size = whole - start if size is None else min(size, max(0, whole - start))
+        self.position = 0
+        # No file needs every byte read this often; a damaged one may lead in circles.
+        self.reads_left = 100_000 + self.size // 16
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position within the part."""
+        base = (0, self.position, self.size)[whence]
+        self.position = base + offset
+        return self.position
+
+    def tell(self) -> int:
+        """The position within the part."""
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, as far as the part goes."""
+        view = memoryview(buffer)[: max(0, self.size - self.position)]
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise OSError("The HDF5 file leads in circles.")
+        done = 0
+        while done < len(view):
+            at = self.start + self.position + done
+            count = self._read_at(view[done:], at)
+            if count == 0:
+                break
+            done += count
+        self.position += done
+        if len(view) <= _LARGEST_HEAP:
+            _check_heaps(bytes(view[:done]))
+        return done
+
+    def _read_at(self, view: memoryview, offset: int) -> int:
+        if self.memory is not None:
+            part = self.memory[offset : offset + len(view)]
+            view[: len(part)] = part
+            return len(part)
+        if hasattr(os, "preadv"):
+            return os.preadv(self.handle, [view], offset)
+        os.lseek(self.handle, offset, os.SEEK_SET)
+        data = os.read(self.handle, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            if self.memory is not None:
+                self.memory.release()
+            else:
+                os.close(self.handle)
+        super().close()
+
+
+def _check_heaps(data: bytes) -> None:
+    """Walk the heaps of texts in `data`, as HDF5 will.
+
+    Raises:
+        OSError: for an object that is empty or larger than its heap.
+    """
+    at = data.find(_HEAP)
+    while at >= 0:
+        size = int.from_bytes(data[at + 8 : at + 16], "little")
+        end = at + size
+        place = at + 16
+        # Version 1; anything else is refused by HDF5, or no heap.
+        while data[at + 4 : at + 5] == b"\x01" and place + _OBJECT_HEADER <= min(end, len(data)):
+            index = int.from_bytes(data[place : place + 2], "little")
+            length = int.from_bytes(data[place + 8 : place + 16], "little")
+            need = _OBJECT_HEADER + -(-length // 8) * 8 if index else length
+            if need == 0 or place + need > end:
+                raise OSError("The HDF5 file is damaged: its texts lead in circles.")
+            place += need
+        at = data.find(_HEAP, at + 4)
