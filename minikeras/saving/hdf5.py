@@ -192,7 +192,7 @@ def model_from_config(config: Any, generation: int | None = None, version: Any =
     model = serialization.deserialize(config, registry.models)
     from minikeras.models.model import Model
 
-    if not isinstance(model, Model):
+    if not isinstance(model, Model) and not getattr(model, "saved_alone", False):
         raise ValueError(f"The config describes no model but a {type(model).__name__}.")
     if generation < 3:
         eras.settle(model, version, backend)

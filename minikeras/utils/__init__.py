@@ -9,11 +9,11 @@ from typing import Any
 
 from minikeras.engine.spelling import older_names
 
-# Public name -> the module that defines it. Not there yet: FeatureSpace, bounding_boxes, and in
-# `utils.model_visualization` get_source_inputs, model_to_dot and plot_model.
+# Public name -> the module that defines it.
 _NAMES = {
     "Config": "utils.config",
     "CustomObjectScope": "saving",
+    "FeatureSpace": "utils.feature_space",
     "Progbar": "utils.progbar",
     "PyDataset": "utils.py_dataset",
     "Sequence": "utils.py_dataset",
@@ -27,15 +27,18 @@ _NAMES = {
     "get_custom_objects": "saving",
     "get_file": "utils.file_utils",
     "get_registered_name": "saving",
+    "get_source_inputs": "utils.model_visualization",
     "get_registered_object": "saving",
     "image_dataset_from_directory": "utils.image_dataset",
     "img_to_array": "utils.image_utils",
     "is_interactive_logging_enabled": "config",
     "is_keras_tensor": "backend",
     "load_img": "utils.image_utils",
+    "model_to_dot": "utils.model_visualization",
     "normalize": "utils.numerical",
     "pack_x_y_sample_weight": "training.data",
     "pad_sequences": "utils.sequences",
+    "plot_model": "utils.model_visualization",
     "register_keras_serializable": "saving",
     "save_img": "utils.image_utils",
     "serialize_keras_object": "saving",
@@ -52,6 +55,8 @@ __all__ = [*_NAMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("bounding_boxes", "legacy"):
+        return import_module(f"minikeras.utils.{name}")
     if name not in _NAMES:
         return older_names("utils")(name)
     value = getattr(import_module(f"minikeras.{_NAMES[name]}"), name)
