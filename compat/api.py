@@ -45,7 +45,7 @@ NOT_OFFERED = {
 
 # Why a signature differs.
 OTHER_SIGNATURE: dict[str, str] = {
-    "keras.name_scope": "a function here, a class in Keras; used alike",
+    "keras.name_scope": "`caller`, `deduplicate`, `override_parent`, in `**kwargs` in Keras",
     "keras.optimizers.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
     "keras.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
     "keras.saving.load_weights": "`by_name`, which Keras takes in `**kwargs`, is written out",

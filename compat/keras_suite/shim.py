@@ -164,6 +164,8 @@ COUNTERPARTS = {
     "backend.common.is_int_dtype": "backend.is_int_dtype",
     "backend.common.keras_tensor.any_symbolic_tensors": "engine.operation.any_symbolic",
     "backend.common.name_scope.current_path": "engine.naming.current_path",
+    "backend.AutocastScope": "engine.variable.AutocastScope",
+    "backend.common.variables.AutocastScope": "engine.variable.AutocastScope",
     "backend.common.variables.standardize_shape": "engine.variable.standardize_shape",
     "backend.numpy.trainer.NumpyTrainer": "training.trainer.Trainer",
     "backend.standardize_shape": "engine.variable.standardize_shape",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 _counts: dict[str, int] = {}
@@ -54,23 +52,68 @@ def _scopes() -> list:
         return _local.scopes
 
 
-@contextmanager
-def name_scope(name: str, caller: Any = None) -> Iterator[None]:
-    """Prefix the paths of variables created inside with `name`.
+class name_scope:
+    """Prefix the paths of variables created inside a `with` block.
 
-    A scope that is entered again by the caller that is already innermost adds nothing.
+    Args:
+        name: Name of the scope.
+        caller: What opens the scope. Defaults to None.
+        deduplicate: Boolean, default True. Whether a scope that the innermost scope's caller opens
+            again under the same name adds nothing.
+        override_parent: Path to put in the place of the scopes outside. Defaults to None.
+
+    Raises:
+        ValueError: if `name` is not a string, or has a `/`.
+
+    Example:
+
+    >>> import minikeras
+    >>> with minikeras.name_scope("outer"):
+    ...     print(minikeras.Variable(1.0, name="step").path)
+    outer/step
     """
-    scopes = _scopes()
-    if caller is not None and scopes and scopes[-1][1] is caller:
-        yield
-        return
-    scopes.append((name, caller))
-    try:
-        yield
-    finally:
-        scopes.pop()
+
+    def __init__(
+        self,
+        name: str,
+        caller: Any = None,
+        deduplicate: bool = True,
+        override_parent: str | None = None,
+    ) -> None:
+        # Layers of old files may have such names.
+        if not isinstance(name, str) or ("/" in name and caller is None):
+            raise ValueError(
+                "Argument `name` must be a string and cannot contain character `/`. Received:"
+                f" name={name!r}"
+            )
+        self.name, self.caller = name, caller
+        self.deduplicate, self.override_parent = deduplicate, override_parent
+        self._entered: list[bool] = []
+
+    def __enter__(self) -> name_scope:
+        scopes = _scopes()
+        again = (
+            self.deduplicate
+            and self.caller is not None
+            and bool(scopes)
+            and scopes[-1].caller is self.caller
+            and scopes[-1].name == self.name
+        )
+        self._entered.append(not again)
+        if not again:
+            scopes.append(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._entered.pop():
+            _scopes().pop()
 
 
 def current_path() -> str:
     """The names of the open scopes, joined by `/`."""
-    return "/".join(name for name, _ in _scopes())
+    parts: list[str] = []
+    for scope in _scopes():
+        if scope.override_parent is not None:
+            parts = [part for part in scope.override_parent.split("/") if part]
+        parts.append(scope.name)
+    return "/".join(parts)

@@ -117,7 +117,8 @@ class Variable(Operators):
         self.name = name if name is not None else auto_name(type(self).__name__)
         if not isinstance(self.name, str) or "/" in self.name:
             raise ValueError(
-                f"Argument `name` must be a string without a `/`. Received: name={name!r}"
+                "Argument `name` must be a string and cannot contain character `/`. Received:"
+                f" name={name!r}"
             )
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(
@@ -142,7 +143,8 @@ class Variable(Operators):
         if callable(initializer) and not isinstance(initializer, (Tensor, Variable)):
             if shape is None:
                 raise ValueError(
-                    "A Variable that is made by an initializer needs a `shape`. Received:"
+                    "When creating a Variable from an initializer, the `shape` argument should be"
+                    " specified. Received:"
                     f" initializer={initializer}, shape=None"
                 )
             self._dtype = dtypes.standardize_dtype(dtype)
@@ -237,7 +239,9 @@ class Variable(Operators):
     @regularizer.setter
     def regularizer(self, value: Any) -> None:
         if value is not None and not callable(value):
-            raise ValueError(f"Argument `regularizer` must be callable. Received: {value!r}")
+            raise ValueError(
+                f"Invalid value for attribute `regularizer`: it must be callable. Received: {value!r}"
+            )
         self._regularizer = value
 
     @property
@@ -248,8 +252,16 @@ class Variable(Operators):
     @constraint.setter
     def constraint(self, value: Any) -> None:
         if value is not None and not callable(value):
-            raise ValueError(f"Argument `constraint` must be callable. Received: {value!r}")
+            raise ValueError(
+                f"Invalid value for attribute `constraint`: it must be callable. Received: {value!r}"
+            )
         self._constraint = value
+
+    def __bool__(self) -> bool:
+        raise TypeError("A Keras Variable cannot be used as a boolean. Compare its `.numpy()`.")
+
+    def __pos__(self) -> Tensor:
+        return self.value
 
     # Change
 
@@ -344,17 +356,24 @@ def standardize_shape(shape: Any) -> tuple:
     if isinstance(shape, (int, np.integer)):
         shape = (shape,)
     if shape is None:
-        raise ValueError("Argument `shape` must be a tuple. Received: None")
+        raise ValueError(
+            "Undefined shapes are not supported. Argument `shape` must be a tuple. Received: None"
+        )
     result: list = []
     for size in tuple(shape):
         if size is None:
             result.append(None)
             continue
         if isinstance(size, bool) or not hasattr(size, "__index__"):
-            raise ValueError(f"Sizes in a shape must be integers. Received: shape={shape}")
+            raise ValueError(
+                f"Cannot convert '{shape}' to a shape. Found invalid dimension '{size}'. Sizes must"
+                " be integers."
+            )
         size = size.__index__()
         if size < 0:
-            raise ValueError(f"Sizes in a shape must not be negative. Received: shape={shape}")
+            raise ValueError(
+                f"Cannot convert '{shape}' to a shape. Negative dimensions are not allowed."
+            )
         result.append(size)
     return tuple(result)
 
