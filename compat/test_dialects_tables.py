@@ -424,6 +424,10 @@ CALLS = {
         lambda k: np.asarray(k.constraints.maxnorm(m=1.0)(k.backend.constant(X))),
         lambda k: np.asarray(k.constraints.max_norm(1.0)(k.backend.constant(X))),
     ),
+    "dtype": (
+        lambda k: k.utils.to_categorical([1], 2, dtype="int32").dtype.itemsize,
+        lambda k: k.utils.to_categorical([1], 2, dtype="int32").dtype.itemsize,
+    ),
     "y": (
         lambda k: k.utils.to_categorical(y=[1], num_classes=2),
         lambda k: k.utils.to_categorical(y=[1], num_classes=2),
@@ -435,6 +439,7 @@ ELSEWHERE = {"nb_words", "dim_ordering", "text"}
 
 def test_all_renamed_arguments_of_calls_are_here():
     table = {*calls.RENAMED, *(old for one in calls.RENAMED_OF.values() for old in one)}
+    table |= {old for one in calls.FINISHED_BY.values() for old in one}
     assert table <= set(CALLS) | ELSEWHERE
 
 

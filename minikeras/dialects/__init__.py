@@ -68,8 +68,11 @@ def translate_construction(cls: type, args: tuple, kwargs: dict, ordered: bool =
     return constructors.construct(cls, args, kwargs, ordered)
 
 
-def translate_call(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """The arguments of a function or method, in today's spelling."""
+def translate_call(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict, Any]:
+    """The arguments of a function or method, in today's spelling; and what to do with the result.
+
+    The last is a function, or None.
+    """
     from minikeras.dialects import calls
 
     return calls.translate(function, args, kwargs)

@@ -97,7 +97,7 @@ def names() -> list[str]:
 
 def find(name: str) -> Any:
     """The function of `keras.backend` of that name, or None."""
-    if name in _HERE:
+    if name in _HERE or name == "Variable":
         return globals()[name]
     if name in _TABLE:
         return _TABLE[name]

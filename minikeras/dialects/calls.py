@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,8 @@ RENAMED_OF: dict[str, dict[str, str]] = {
     "MaxNorm": {"m": "max_value"},
     "to_categorical": {"y": "x"},
 }
+# Done to the result: name of the function -> old name of an argument -> method of the result.
+FINISHED_BY: dict[str, dict[str, str]] = {"to_categorical": {"dtype": "astype"}}
 # Said how to compute or what to print; results were the same without.
 GONE = (
     "workers",
@@ -67,16 +70,25 @@ def _home(function: Any) -> str:
     return owner.rpartition(".")[2] if name == "__init__" else name
 
 
-def translate(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """The arguments of a function or method, in today's spelling."""
+def translate(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict, Any]:
+    """The arguments of a function or method, in today's spelling; and what to do with the result.
+
+    The last is a function, or None.
+    """
     name = _home(function)
     renamed = {**RENAMED, **RENAMED_OF.get(name, {})}
     gone = {**dict.fromkeys(GONE), **GONE_OF.get(name, {})}
-    new = {}
+    new, finish = {}, None
     for key, value in kwargs.items():
+        method = FINISHED_BY.get(name, {}).get(key)
+        if method is not None:
+            warn_once(f"{name}({key}=...)", f"{name}().{method}({key})")
+            finish = operator.methodcaller(method, value)
+            continue
         special = _SPECIAL.get((name, key))
         if special is not None:
-            special(args[0], value)
+            # No object: the call is only read, not made.
+            special(args[0] if args else None, value)
             continue
         target = renamed.get(key, key)
         if target != key:
@@ -90,18 +102,21 @@ def translate(function: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
             warn_once(f"{name}({key}=...)", f"{name}() without `{key}`")
             continue
         new[target] = _ORDERS.get(value, value) if key == "dim_ordering" else value
-    return args, new
+    return args, new, finish
 
 
 def _save_every(callback: Any, period: Any) -> None:
     warn_once("ModelCheckpoint(period=...)", 'ModelCheckpoint(save_freq="epoch")')
-    callback.period = int(period)
+    if callback is not None:
+        callback.period = int(period)
 
 
 def _show_accuracy(model: Any, shown: Any) -> None:
     """What Keras 0 asked for in `fit` is a metric to compile."""
     warn_once("fit(show_accuracy=True)", 'compile(metrics=["accuracy"])')
-    if shown and model.compiled and not {"acc", "accuracy"} & set(model.metrics_names):
+    if model is None or not shown:
+        return
+    if model.compiled and not {"acc", "accuracy"} & set(model.metrics_names):
         model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["accuracy"])
 
 
@@ -110,6 +125,8 @@ def _warm_up(optimizer: Any, schedule_decay: Any) -> None:
     from minikeras.dialects.optimizers import Nadam
 
     warn_once("Nadam(schedule_decay=...)", "Nadam(), whose warm-up is fixed")
+    if optimizer is None:
+        return
     optimizer.__dict__["schedule_decay"] = float(schedule_decay)
     object.__setattr__(optimizer, "__class__", Nadam)
 

@@ -96,6 +96,7 @@ NAMES: dict[str, dict[str, str]] = {
         "convert_kernel": "dialects.helpers:convert_kernel",
         "get_from_module": "dialects.helpers:get_from_module",
         "layer_from_config": "layers:deserialize",
+        "plot": "utils:plot_model",
         "print_summary": "dialects.helpers:print_summary",
         "probas_to_classes": "dialects.helpers:probas_to_classes",
     },

@@ -198,7 +198,9 @@ def understands_old(function: Function) -> Function:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not known.issuperset(kwargs):
-            args, kwargs = _dialects().translate_call(function, args, kwargs)
+            args, kwargs, finish = _dialects().translate_call(function, args, kwargs)
+            if finish is not None:
+                return finish(function(*args, **kwargs))
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
