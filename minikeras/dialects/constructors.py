@@ -14,6 +14,7 @@ import numpy as np
 from minikeras import ops
 from minikeras.dialects import configs, warn_once
 from minikeras.engine import registry
+from minikeras.engine.naming import auto_name
 from minikeras.engine.variable import plain, standardize_shape
 
 # Not for `configs`, where they are found elsewhere in the file.
@@ -227,7 +228,9 @@ def _drop_gone(cls: type, name: str, kwargs: dict) -> bool:
         for key, harmless in table.items():
             if key not in kwargs or key in _NOT_GONE or _both(cls, key):
                 continue
-            if configs.any_value in harmless or any(kwargs[key] is one for one in harmless):
+            given = kwargs[key]
+            plain_value = given is None or isinstance(given, (bool, int, float, str))
+            if configs.any_value in harmless or plain_value and given in harmless:
                 del kwargs[key]
                 warn_once(f"{cls.__name__}({key}=...)", f"{cls.__name__}() without `{key}`")
                 changed = True
@@ -256,6 +259,7 @@ def construct(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> An
         if key in kwargs and cls.__name__ == name and cls.__module__.startswith("minikeras."):
             warn_once(f"{name}({key}=...)", f"{name}() without `{key}`, which is gone")
             configs.make_old_objects_known()
+            kwargs.setdefault("name", auto_name(name))
             return registry.layers.lookup(other, "class_name")(*args, **kwargs)
     return None if translated is None else cls(*args, **kwargs)
 
