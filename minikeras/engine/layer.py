@@ -380,6 +380,8 @@ class Layer(LayerWeights, Operation):
     # Calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1:
+            args, kwargs = _name_training(type(self), args, kwargs)
         float_dtype = self._cast_dtype()
         args = tuple(_convert(argument, float_dtype) for argument in args)
         if kwargs:
@@ -418,8 +420,11 @@ class Layer(LayerWeights, Operation):
             training = outer.training if outer is not None else state.learning_phase
             if training is None and takes_training:
                 training = _default_of(type(self), "training")
-        if takes_training and training is not None and not self._runs_kernel():
-            kwargs = {**kwargs, "training": bool(training)}
+        if takes_training and not self._runs_kernel():
+            if training is not None:
+                kwargs = {**kwargs, "training": bool(training)}
+            elif "training" not in _parameters_of(type(self))[1]:
+                kwargs = {**kwargs, "training": None}  # `call(self, inputs, training)` of Keras 2
         elif self._runs_kernel():
             kwargs.pop("training", None)
         if training is not None:
@@ -662,7 +667,7 @@ class Layer(LayerWeights, Operation):
         return (outputs, state_now, losses) if return_losses else (outputs, state_now)
 
     def rematerialized_call(self, layer_call: Callable, *args: Any, **kwargs: Any) -> Callable:
-        """`layer_call` itself: the backward pass here keeps little enough not to compute it again."""
+        """`layer_call` itself: the backward pass here keeps little, and computes nothing again."""
         return layer_call
 
     # Losses
@@ -824,7 +829,7 @@ def _masks_of(argument: Any) -> Any:
 
 
 def _in_own_scope(build: Callable) -> Callable:
-    """`build` so that it may be called directly: variables get the layer's path, and it is built."""
+    """`build` that may be called directly: variables get the layer's path, and it is built."""
 
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -878,6 +883,19 @@ def _parameters_of(cls: type) -> tuple:
         accepted = {one.name for one in parameters if one.kind is not one.VAR_POSITIONAL}
         _PARAMETERS[cls] = found = (names, defaults, accepted)
     return found
+
+
+def _name_training(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Move a `training` that was given by position, and what follows it, to the keywords."""
+    names = _parameters_of(cls)[0]
+    if "training" in names:
+        place = names.index("training")
+        if place and len(args) > place:
+            return args[:place], {**dict(zip(names[place:], args[place:])), **kwargs}
+    elif not cls.composite:  # type: ignore[attr-defined]
+        if isinstance(args[1], bool) or args[1] is None and len(args) > len(names):
+            return (args[0], *args[2:]), {"training": args[1], **kwargs}
+    return args, kwargs
 
 
 def _call_parameters(cls: type) -> list:

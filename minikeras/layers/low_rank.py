@@ -58,8 +58,8 @@ class LowRankAdaptation:
         name = self._adapted
         if self._constraint_of_adapted():
             raise ValueError(
-                f"Lora is incompatible with {name.removesuffix('s')} constraints. Remove the `{name}_constraint`"
-                " argument to enable lora on this layer."
+                f"Lora is incompatible with {name.removesuffix('s')} constraints. Remove the"
+                f" `{name}_constraint` argument to enable lora on this layer."
             )
         if not self.built:  # type: ignore[attr-defined]
             raise ValueError("Cannot enable lora on a layer that isn't yet built.")

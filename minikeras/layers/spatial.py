@@ -89,8 +89,8 @@ class BaseCropping(_Spatial):
         if any(size is not None and size <= 0 for size in found):
             raise ValueError(
                 "Values in `cropping` argument should be smaller than the corresponding spatial"
-                f" dimension of the input. The `cropping` parameter of `{type(self).__name__}` layer"
-                f" must be smaller than {sizes}. Received: input_shape={tuple(input_shape)},"
+                f" dimension of the input. The `cropping` parameter of `{type(self).__name__}`"
+                f" layer must be smaller than {sizes}. Received: input_shape={tuple(input_shape)},"
                 f" cropping={self.cropping}"
             )
         return found

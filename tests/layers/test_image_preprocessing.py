@@ -122,9 +122,65 @@ def test_configs_models_and_dicts(name):
     boxes = {"boxes": np.ones((4, 3, 4)), "labels": np.ones((4, 3))}
     with pytest.raises(ValueError, match="bounding_box"):
         layer({"images": IMAGES, "bounding_boxes": boxes})
-    if layer.moves:
+    if layer.moves and not layer._has_boxes():
         with pytest.raises(ValueError, match="bounding_box_format"):
             make(name, bounding_box_format="xyxy")
+        return
+    boxes = {"boxes": np.array([[[2.0, 1, 5, 4]]] * 4), "labels": np.ones((4, 1))}
+    moved = make(name, bounding_box_format="xyxy")({"images": IMAGES, "bounding_boxes": boxes})
+    assert moved["bounding_boxes"]["boxes"].shape[-1] == 4
+
+
+MOVING = {
+    "RandomFlip": {"mode": "horizontal"},
+    "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2, "fill_mode": "constant"},
+    "RandomZoom": {"height_factor": 0.3, "fill_mode": "constant"},
+    "RandomRotation": {"factor": 0.1, "fill_mode": "constant"},
+    "RandomShear": {"x_factor": 0.2, "y_factor": 0.2, "fill_mode": "constant"},
+    "RandomPerspective": {"scale": 0.3},
+    "RandomCrop": {"height": 36, "width": 30},
+    "CenterCrop": {"height": 30, "width": 36},
+    "Resizing": {"height": 30, "width": 60},
+}
+
+
+@pytest.mark.parametrize("name", MOVING)
+@pytest.mark.parametrize("box_format", ["xyxy", "rel_xywh"])
+def test_boxes_move_as_the_images_do(name, box_format):
+    convert = keras.utils.bounding_boxes.convert_format
+    left, top, right, bottom = 12, 16, 28, 26
+    images = np.zeros((3, 40, 44, 1), "float32")
+    images[:, top:bottom, left:right] = 1
+    corners = np.array([[[left, top, right, bottom]]] * 3, "float32")
+    boxes = {"boxes": convert(corners, "xyxy", box_format, 40, 44), "labels": np.ones((3, 1))}
+    layer = getattr(layers, name)(
+        **MOVING[name],
+        **({} if name in ("CenterCrop", "Resizing") else {"seed": 3}),
+        bounding_box_format=box_format,
+    )
+    result = layer({"images": images, "bounding_boxes": boxes}, training=True)
+    shape = result["images"].shape[1:3]
+    moved = convert(result["bounding_boxes"]["boxes"], box_format, "xyxy", *shape).numpy()[:, 0]
+    for image, box in zip(result["images"].numpy()[..., 0], moved):
+        rows, columns = np.nonzero(image > 0.5)
+        seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        # Edges are blurred, and the indices of pixels stand for their middles.
+        np.testing.assert_allclose(box, seen, atol=1.6)
+    assert layers.deserialize(layers.serialize(layer)).bounding_box_format == box_format
+
+
+def test_boxes_that_leave_and_boxes_that_are_mixed():
+    layer = layers.RandomTranslation((0.5, 0.5), 0.0, bounding_box_format="xyxy")
+    boxes = {"boxes": np.array([[1.0, 6, 3, 8], [1, 1, 3, 3]]), "labels": np.array([4, 5])}
+    moved = layer({"images": np.ones((8, 8, 1), "float32"), "bounding_boxes": boxes}, training=True)
+    np.testing.assert_allclose(moved["bounding_boxes"]["boxes"], [[1, 8, 3, 8], [1, 5, 3, 7]])
+    assert moved["bounding_boxes"]["labels"].numpy().tolist() == [-1, 5]
+    boxes = {"boxes": np.arange(16.0).reshape(2, 2, 4), "labels": np.array([[1, 2], [3, 4]])}
+    mixed = layers.MixUp(bounding_box_format="xyxy").transform_bounding_boxes(
+        boxes, {"mix_weight": [0.5, 0.5], "permutation_order": [1, 0]}
+    )
+    assert mixed["labels"].numpy().tolist() == [[1, 2, 3, 4], [3, 4, 1, 2]]
+    assert mixed["boxes"].shape == (2, 4, 4)
 
 
 def test_masks_move_as_the_images_do():

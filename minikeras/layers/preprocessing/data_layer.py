@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,11 @@ class DataLayer(Layer):
             inputs = np.asarray(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
+    @property
+    def backend(self) -> Any:
+        """The functions that layers of one's own may use: `self.backend.numpy.flip` and so on."""
+        return _functions()
+
     def _array(self, x: Any) -> np.ndarray:
         """`x` as an array in the compute dtype."""
         return np.asarray(x).astype(dtypes.numpy_dtype(self.compute_dtype), copy=False)
@@ -27,3 +34,19 @@ class DataLayer(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the input."""
         return input_shape
+
+
+@cache
+def _functions() -> SimpleNamespace:
+    from minikeras import ops, random
+
+    groups = {name: ops for name in ("core", "math", "nn", "numpy")}
+    return SimpleNamespace(
+        **{
+            name: getattr(ops, name) for name in ("cast", "convert_to_tensor", "is_tensor", "shape")
+        },
+        **groups,
+        image=ops.image,
+        linalg=ops.linalg,
+        random=random,
+    )

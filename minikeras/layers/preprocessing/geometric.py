@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,23 @@ class RandomFlip(ImageLayer):
         flips = per_image(transformation["flips"])
         return ops.where(flips, ops.flip(images, axis=axes), images)
 
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        left, top, right, bottom = np.moveaxis(boxes, -1, 0)
+        if self.mode != "vertical":
+            left, right = width - right, width - left
+        if self.mode != "horizontal":
+            top, bottom = height - bottom, height - top
+        flips = np.asarray(transformation["flips"]).reshape(-1, 1, 1)
+        return np.where(flips, np.stack([left, top, right, bottom], axis=-1), boxes)
+
+
+def _around(boxes: np.ndarray, move: Callable) -> np.ndarray:
+    """The boxes around the corners of boxes, each moved by `move(x, y)`."""
+    left, top, right, bottom = np.moveaxis(boxes, -1, 0)
+    corners = [(left, top), (right, top), (left, bottom), (right, bottom)]
+    x, y = np.array([move(*corner) for corner in corners]).swapaxes(0, 1)
+    return np.stack([x.min(axis=0), y.min(axis=0), x.max(axis=0), y.max(axis=0)], axis=-1)
+
 
 class _Affine(ImageLayer):
     """A layer that reads images at places that are moved by a matrix."""
@@ -110,6 +128,20 @@ class _Affine(ImageLayer):
             fill_value=self.fill_value,
             data_format="channels_last",
         )
+
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        # The matrix says where a pixel comes from; this is where it goes.
+        a, b, c, d, e, f = (
+            np.asarray(row, "float32").reshape(-1, 1)
+            for row in self.matrix(transformation, height, width)
+        )
+        area = a * e - b * d
+
+        def move(x: Any, y: Any) -> tuple:
+            x, y = x - c, y - f
+            return (e * x - b * y) / area, (a * y - d * x) / area
+
+        return _around(boxes, move)
 
 
 @registry.layers.register("RandomRotation")
@@ -424,6 +456,22 @@ class RandomPerspective(ImageLayer):
         )
         apply = per_image(transformation["apply_perspective"])
         return ops.where(apply, outputs, images)
+
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        from minikeras.ops.geometry import PerspectiveTransform
+
+        ends, starts = transformation["end_points"], transformation["start_points"]
+        terms = PerspectiveTransform().matrix(len(boxes), ends, starts)[..., None]
+
+        def move(x: Any, y: Any) -> tuple:
+            depth = terms[:, 6] * x + terms[:, 7] * y + 1
+            return (
+                (terms[:, 0] * x + terms[:, 1] * y + terms[:, 2]) / depth,
+                (terms[:, 3] * x + terms[:, 4] * y + terms[:, 5]) / depth,
+            )
+
+        apply = np.asarray(transformation["apply_perspective"]).reshape(-1, 1, 1)
+        return np.where(apply, _around(boxes, move), boxes)
 
 
 @registry.layers.register("RandomElasticTransform")

@@ -32,8 +32,8 @@ def parse_salt(salt: Any, layer: Any) -> list | None:
     if isinstance(salt, int):
         return [salt, salt]
     raise ValueError(
-        f"{type(layer).__name__}: argument `salt` must be an integer or can only be a tuple of size 2."
-        f" Received: salt={salt!r}"
+        f"{type(layer).__name__}: argument `salt` must be an integer or can only be a tuple of"
+        f" size 2. Received: salt={salt!r}"
     )
 
 

@@ -112,7 +112,8 @@ class ImageLayer(DataLayer):
 
     Args:
         data_format: `"channels_last"`, `"channels_first"`, or None (default: the global setting).
-        bounding_box_format: None. A format is taken only where boxes stay as they are.
+        bounding_box_format: String such as `"xyxy"` or `"rel_xywh"`, or None (default). Needed
+            where there are bounding boxes in the data.
         **kwargs: `name`, `dtype`, `trainable`.
     """
 
@@ -129,7 +130,7 @@ class ImageLayer(DataLayer):
         self, data_format: Any = None, bounding_box_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if bounding_box_format is not None and self.moves:
+        if bounding_box_format is not None and not self._has_boxes():
             raise ValueError(
                 f"{type(self).__name__} does not move bounding boxes. Leave out"
                 " `bounding_box_format` and transform the boxes yourself. Received:"
@@ -152,6 +153,10 @@ class ImageLayer(DataLayer):
         """The changed images, from a batch with the channels last."""
         raise NotImplementedError
 
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        """Where boxes of shape (batch, boxes, 4), in `"xyxy"`, are after the change."""
+        raise NotImplementedError
+
     def resized(self, height: Any, width: Any) -> tuple:
         """Height and width of the result."""
         return height, width
@@ -166,17 +171,21 @@ class ImageLayer(DataLayer):
         shape = tuple((data["images"] if isinstance(data, dict) else data).shape)
         if len(shape) not in (3, 4):
             raise ValueError(
-                "Expected image tensor to have rank 3 (single image) or 4 (batch of images)."
-                f" Received: data.shape={shape}"
+                "Expected the input image to be rank 3 or 4. Give a single image, or a batch of"
+                f" images. Received: data.shape={shape}"
             )
         if not (training or self.always):
             return None
+        own = shape
         if self._first():
             shape = (*shape[:-3], *shape[-2:], shape[-3])
         batch = shape[0] if len(shape) == 4 else 1
         if seed is None:
             seed = self.__dict__.get("generator")
-        return self.draw(Draws(seed, self.compute_dtype), batch, *shape[-3:])
+        drawn = self.draw(Draws(seed, self.compute_dtype), batch, *shape[-3:])
+        if isinstance(drawn, dict) and self.moves:
+            drawn["input_shape"] = own
+        return drawn
 
     def transform_images(
         self, images: Any, transformation: Any = None, training: bool = True
@@ -218,21 +227,61 @@ class ImageLayer(DataLayer):
     def transform_bounding_boxes(
         self, bounding_boxes: Any, transformation: Any = None, training: bool = True
     ) -> Any:
-        """The boxes, if they stay as they are.
+        """The boxes that belong to the changed images.
+
+        Args:
+            bounding_boxes: Dict of `"boxes"`, (boxes, 4) or (batch, boxes, 4), and `"labels"`.
+            transformation: What `get_random_transformation` returned.
+            training: Boolean, default True.
+
+        Returns:
+            The dict with the boxes where the images show them now, cut at the edges. The corners
+            move as the pixels at these indices do. A box that is no longer there gets the label
+            -1.
 
         Raises:
-            ValueError: if they would have to move.
+            ValueError: without a `bounding_box_format`, and if the layer cannot move boxes.
         """
-        if self.moves or self.bounding_box_format is None:
+        shape = transformation.get("input_shape") if isinstance(transformation, dict) else None
+        return self._transformed_boxes(bounding_boxes, transformation, training, shape)
+
+    def _transformed_boxes(
+        self, bounding_boxes: Any, transformation: Any, training: bool, shape: Any
+    ) -> Any:
+        if not self._has_boxes() or self.bounding_box_format is None:
             raise ValueError(
                 f"{type(self).__name__} received the key 'bounding_boxes'. "
                 + (
-                    "It does not move boxes: take them out and transform them yourself."
-                    if self.moves
-                    else "Say what they are, e.g. with `bounding_box_format='xyxy'`."
+                    "Say what they are, e.g. with `bounding_box_format='xyxy'`."
+                    if self._has_boxes()
+                    else "It does not move boxes: take them out and transform them yourself."
                 )
             )
-        return bounding_boxes
+        if not self.moves or not (training or self.always):
+            return bounding_boxes
+        return self._moved(bounding_boxes, transformation, shape)
+
+    def _has_boxes(self) -> bool:
+        return not self.moves or type(self).move_boxes is not ImageLayer.move_boxes
+
+    def _moved(self, bounding_boxes: dict, transformation: Any, shape: Any) -> dict:
+        from minikeras.utils.bounding_boxes import clip_to_image_size, convert_format
+
+        height = width = None
+        if shape is not None:
+            height, width = tuple(shape)[-2:] if self._first() else tuple(shape)[-3:-1]
+        kind = self.bounding_box_format
+        boxes = convert_format(bounding_boxes["boxes"], kind, "xyxy", height, width)
+        boxes = np.asarray(plain(boxes), "float32")
+        if isinstance(transformation, dict):
+            transformation = {key: plain(value) for key, value in transformation.items()}
+        batch = boxes if boxes.ndim == 3 else boxes[None]
+        moved = self.move_boxes(batch, transformation, height, width).astype("float32")
+        if boxes.ndim == 2 and len(moved) == 1:
+            moved = moved[0]
+        height, width = self.resized(height, width)
+        clipped = clip_to_image_size({**bounding_boxes, "boxes": moved}, height, width)
+        return {**clipped, "boxes": convert_format(clipped["boxes"], "xyxy", kind, height, width)}
 
     # Calls
 
@@ -252,9 +301,16 @@ class ImageLayer(DataLayer):
         if not isinstance(data, dict):
             return self.transform_images(data, transformation, training=training)
         data = dict(data)
-        single = len(data["images"].shape) == 3
+        shape = tuple(data["images"].shape)
+        single = len(shape) == 3
         data["images"] = self.transform_images(data["images"], transformation, training=training)
-        for key in ("bounding_boxes", "labels", "segmentation_masks"):
+        if "bounding_boxes" in data:
+            data["bounding_boxes"] = (
+                self._transformed_boxes(data["bounding_boxes"], transformation, training, shape)
+                if self.moves
+                else self.transform_bounding_boxes(data["bounding_boxes"], transformation, training)
+            )
+        for key in ("labels", "segmentation_masks"):
             if key in data:
                 change = getattr(self, f"transform_{key}")
                 change = self._one_by_one(change) if single and key == "labels" else change

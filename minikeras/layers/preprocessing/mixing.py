@@ -37,7 +37,7 @@ def _mixed(x: Any, transformation: Any) -> Any:
     from minikeras import ops
 
     order = plain(transformation["permutation_order"])
-    weight = plain(transformation["mix_weight"]).reshape(-1, *[1] * (len(x.shape) - 1))
+    weight = np.asarray(plain(transformation["mix_weight"])).reshape(-1, *[1] * (len(x.shape) - 1))
     return weight * x + (1 - weight) * ops.take(x, order, axis=0)
 
 
@@ -148,6 +148,21 @@ class MixUp(ImageLayer):
 
     moves = True
     options = ("alpha", "seed")
+
+    def _moved(self, bounding_boxes: dict, transformation: Any, shape: Any) -> dict:
+        # A mixed image shows the boxes of both.
+        from minikeras import ops
+
+        order = plain(transformation["permutation_order"])
+        result = {}
+        for key, value in bounding_boxes.items():
+            value = ops.convert_to_tensor(value)
+            axis = min(1, len(value.shape) - 1)
+            result[key] = ops.concatenate([value, ops.take(value, order, axis=0)], axis=axis)
+        return result
+
+    def _has_boxes(self) -> bool:
+        return True
 
     def __init__(
         self,

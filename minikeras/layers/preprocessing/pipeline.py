@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry, serialization
-from minikeras.engine.layer import Layer
+from minikeras.engine.layer import Layer, _accepts
 from minikeras.layers.preprocessing.image_layer import ImageLayer
 
 
@@ -36,9 +36,10 @@ class Pipeline(Layer):
         """The layers."""
         return self._pipeline_layers
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
         for layer in self._pipeline_layers:
-            inputs = layer(inputs, training=training)
+            accepts = _accepts(type(layer), "mask") and mask is not None
+            inputs = layer(inputs, training=training, **({"mask": mask} if accepts else {}))
         return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:

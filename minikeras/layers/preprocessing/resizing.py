@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minikeras.engine import registry
 from minikeras.engine.rng import make_default_seed
 from minikeras.layers.preprocessing.image_layer import ImageLayer
@@ -27,9 +29,14 @@ class _Sized(ImageLayer):
     def resized(self, height: Any, width: Any) -> tuple:
         return self.height, self.width
 
-    def _window(self, images: Any) -> tuple[int, int]:
-        """The largest height and width in the images with the proportions of the result."""
-        height, width = images.shape[1:3]
+    def _of_window(self, boxes: np.ndarray, top: int, left: int, height: int, width: int) -> Any:
+        """Boxes in a window of the image that is brought to the size."""
+        moved = boxes - np.array([left, top, left, top], "float32")
+        across, down = self.width / width, self.height / height
+        return moved * np.array([across, down, across, down], "float32")
+
+    def _window(self, height: int, width: int) -> tuple[int, int]:
+        """The largest height and width in an image with the proportions of the result."""
         tall, wide = int(width * self.height / self.width), int(height * self.width / self.height)
         return max(min(height, tall), 1), max(min(width, wide), 1)
 
@@ -93,6 +100,33 @@ class Resizing(_Sized):
         self.fill_value = fill_value
         self.antialias = bool(antialias)
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """The boxes in the resized images. `transformation` is the height and width they had."""
+        shape = None
+        if transformation is not None:
+            shape = (None, *transformation) if self._first() else (*transformation, None)
+        return self._transformed_boxes(bounding_boxes, transformation, training, shape)
+
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        if height is None:
+            raise ValueError(
+                "Argument `transformation` must be the height and width of the images before they"
+                " were resized, where boxes are transformed. Received: None"
+            )
+        if self.crop_to_aspect_ratio:
+            tall, wide = self._window(height, width)
+        elif self.pad_to_aspect_ratio:
+            tall = max(height, int(width * self.height / self.width))
+            wide = max(width, int(height * self.width / self.height))
+        else:
+            tall, wide = height, width
+        moved = self._of_window(boxes, (height - tall) // 2, (width - wide) // 2, tall, wide)
+        # Boxes that fill up, of zeros or of -1, are none.
+        fills = [np.all(boxes == value, axis=-1, keepdims=True) for value in (-1, 0)]
+        return np.where(fills[0] | fills[1], 0, moved)
+
     def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
         from minikeras import ops
 
@@ -143,17 +177,26 @@ class CenterCrop(_Sized):
     ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
 
+    def _part(self, height: int, width: int) -> tuple:
+        """Top, left, height and width of what is shown."""
+        if height >= self.height and width >= self.width:
+            tall, wide = self.height, self.width
+        else:
+            tall, wide = self._window(height, width)
+        return (height - tall) // 2, (width - wide) // 2, tall, wide
+
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        return self._of_window(boxes, *self._part(height, width))
+
     def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
         from minikeras import ops
 
-        down, across = images.shape[1] - self.height, images.shape[2] - self.width
-        if down >= 0 and across >= 0:
-            top, left = down // 2, across // 2
-            return images[:, top : top + self.height, left : left + self.width]
-        height, width = self._window(images)
-        top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+        top, left, height, width = self._part(*images.shape[1:3])
+        images = images[:, top : top + height, left : left + width]
+        if (height, width) == (self.height, self.width):
+            return images
         return ops.image.resize(
-            images[:, top : top + height, left : left + width],
+            images,
             (self.height, self.width),
             interpolation=interpolation or "bilinear",
             data_format="channels_last",
@@ -214,13 +257,19 @@ class RandomCrop(_Sized):
         # The draw may be rounded up to the end of the range.
         return min(int(rng(0, rows + 1, ())), rows), min(int(rng(0, columns + 1, ())), columns)
 
+    def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
+        if transformation is not None:
+            return self._of_window(boxes, *transformation, self.height, self.width)
+        tall, wide = self._window(height, width)
+        return self._of_window(boxes, (height - tall) // 2, (width - wide) // 2, tall, wide)
+
     def change(self, images: Any, transformation: Any, interpolation: str | None) -> Any:
         from minikeras import ops
 
         if transformation is not None:
             top, left = transformation
             return images[:, top : top + self.height, left : left + self.width]
-        height, width = self._window(images)
+        height, width = self._window(*images.shape[1:3])
         top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
         images = images[:, top : top + height, left : left + width]
         if (height, width) == (self.height, self.width):
