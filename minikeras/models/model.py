@@ -135,6 +135,8 @@ class Model(Trainer, Layer):
             " `call(self, inputs)`, or use `Sequential` or `Model(inputs, outputs)`."
         )
 
+    call._undefined = True  # type: ignore[attr-defined]
+
     def build_from_config(self, config: dict) -> None:
         """Build with the shapes in `config`."""
         if not config:

@@ -194,6 +194,8 @@ class Steps(Compiled):
         """Build the model and nothing else, from the shapes of a batch."""
         if self.built and all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
             return
+        if getattr(type(self).call, "_undefined", False):  # type: ignore[attr-defined]
+            return  # a model that is nothing but its `train_step`, made of models that have theirs
         specs = tree.map_structure(
             lambda leaf: KerasTensor((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)),
             x,

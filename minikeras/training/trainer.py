@@ -182,6 +182,10 @@ class Trainer(Steps):
             return self.get_metrics_result()
         metrics = self.get_metrics_result()
         if isinstance(logs, dict) and set(logs) == set(metrics):
+            # A `train_step` that returns its own loss need not update the tracker of that name.
+            tracker = self._loss_tracker
+            if tracker is not None and not tracker.count.array:
+                return {**metrics, "loss": logs.get("loss", metrics.get("loss"))}
             return metrics
         return logs
 
@@ -272,16 +276,7 @@ class Trainer(Steps):
 
     def _in_order(self, logs: dict) -> Any:
         """Logs as a list: the loss, the metrics, then the rest by name."""
-        names: list[str] = []
-        for metric in self.metrics:
-            if metric is self._compile_metrics:
-                # Their own names: the results of several outputs, which carry the output's,
-                # come last.
-                names += [one.name for one in metric.metrics]
-            else:
-                names.append(metric.name)
-        results = [logs[name] for name in names if name in logs]
-        results += [logs[name] for name in sorted(logs) if name not in names]
+        results = [logs[name] for name in self._names_in_order(list(logs))]
         return results[0] if len(results) == 1 else results
 
     # Predicting
