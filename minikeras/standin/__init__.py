@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 from minikeras.standin.finder import FINDER, ROOTS, StandIn, is_ours
@@ -70,6 +71,7 @@ def install_as_keras() -> Installation:
                 " run the script with `python -m minikeras run`."
             )
         sys.meta_path.insert(0, FINDER)  # type: ignore[arg-type]
+        import_module("minikeras.standin.shapes").install()
         return Installation()
 
 
@@ -82,5 +84,6 @@ def uninstall_as_keras() -> None:
     with _lock:
         if FINDER in sys.meta_path:
             sys.meta_path.remove(FINDER)  # type: ignore[arg-type]
+            import_module("minikeras.standin.shapes").uninstall()
         for name in [name for name, module in list(sys.modules.items()) if is_ours(module)]:
             sys.modules.pop(name, None)

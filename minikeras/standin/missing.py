@@ -55,7 +55,8 @@ REASONS: dict[str, str] = {
     " `tf.data.Dataset.from_tensor_slices(dict(frame))`.",
     "tf.data.experimental.make_csv_dataset": "it does not read CSV. Read the file with pandas, then"
     " `tf.data.Dataset.from_tensor_slices((dict(frame), labels))`.",
-    "tf.train": _CHECKPOINT,
+    "tf.train.load_checkpoint": _CHECKPOINT,
+    "tf.train.Saver": _CHECKPOINT,
     "tf.train.Example": _RECORDS,
     "tf.train.SequenceExample": _RECORDS,
     "tf.train.Feature": _RECORDS,

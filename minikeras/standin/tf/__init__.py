@@ -58,6 +58,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "signal": ("signal",),
     "strings": ("strings",),
     "test": ("test",),
+    "train": ("train",),
     "types": (),
     "types.experimental": ("tensors",),
     "version": ("version",),
