@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.callbacks.callback import Callback
-from minikeras.callbacks.history import History
+from minikeras.callbacks.history import History, HistoryDict
 from minikeras.callbacks.progbar_logger import ProgbarLogger
 from minikeras.engine import tree
 
@@ -23,7 +23,7 @@ def pythonify_logs(logs: Any) -> dict:
     """
     if callable(logs):
         logs = logs()
-    plain: dict = {}
+    plain: dict = HistoryDict()  # callbacks of Keras 2 ask for `logs.get("acc")`
     for name, value in sorted((logs or {}).items()):
         if isinstance(value, dict):
             plain.update(pythonify_logs(value))

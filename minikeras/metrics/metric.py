@@ -177,6 +177,10 @@ class Metric:
         for variable in self.variables:
             variable.array[...] = 0
 
+    def reset_states(self) -> None:
+        """`reset_state`, by the name that Keras 2 gave it."""
+        self.reset_state()
+
     def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list:
         """What `update_state` would make of `metric_variables`; the own state stays.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import registry, serialization
+from minikeras.engine import registry, serialization, tree
 from minikeras.engine.spelling import understands_old
 
 
@@ -174,8 +174,30 @@ class Compiled:
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
+        """The names of what `evaluate` returns, in its order.
+
+        Keras 3 has one name for all that were compiled, `"compile_metrics"`; scripts of Keras 1
+        and 2 look for their own.
+        """
+        compiled = self.__dict__.get("_compile_metrics")
+        if compiled is not None and not compiled.built:
+            given = tree.flatten(self._compile_arguments.get("metrics"))  # type: ignore[union-attr]
+            names = [getattr(one, "name", None) or getattr(one, "__name__", one) for one in given]
+            return ["loss", *(str(name) for name in names if name is not None)]
+        return self._names_in_order(list(self.get_metrics_result()))
+
+    def _names_in_order(self, found: list[str]) -> list[str]:
+        """Names of results: the loss, the metrics, then the rest by name."""
+        names: list[str] = []
+        for metric in self.metrics:
+            if metric is self._compile_metrics:
+                # Their own names: the results of several outputs, which carry the output's,
+                # come last.
+                names += [one.name for one in metric.metrics]
+            else:
+                names.append(metric.name)
+        order = [name for name in names if name in found]
+        return order + [name for name in sorted(found) if name not in names]
 
     def reset_metrics(self) -> None:
         """Set all metrics back."""

@@ -71,7 +71,7 @@ class BaseWrapper:
         takers = (Model.fit, Model.predict, Model.evaluate, self._builder())
         for name in params:
             new = calls.RENAMED.get(name, name)
-            if new not in calls._GONE and not any(
+            if new not in calls.GONE and not any(
                 _takes(taker, one) for taker in takers for one in (name, new)
             ):
                 raise ValueError(

@@ -484,7 +484,15 @@ def test_evaluate_lists_the_losses_of_outputs_before_their_metrics():
     logs = model.evaluate(x, y, verbose=0, return_dict=True)
     names = ["loss", "z_loss", "a_loss", "a_mse", "z_mae"]
     assert model.evaluate(x, y, verbose=0) == [logs[name] for name in names]
-    assert model.metrics_names == ["loss", "compile_metrics", "z_loss", "a_loss"]
+    assert model.metrics_names == names
+
+
+def test_names_of_metrics_before_training():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["accuracy", keras.metrics.MeanAbsoluteError(name="far")])
+    assert model.metrics_names == ["loss", "accuracy", "far"]
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    assert model.metrics_names == ["loss", "accuracy", "far"]
 
 
 def test_metrics_of_outputs_without_names_keep_their_own():
