@@ -393,13 +393,12 @@ class Checked:
             ) from error
 
     def _run(self) -> None:
+        import mmap
         import zlib
 
-        left, at, found = self.info.file_size, self.start, 0
-        buffer = bytearray(2**20)
-        with Window(os.dup(self.archive.fp.fileno()), at, left) as window:  # type: ignore[union-attr]
-            while count := window.readinto(buffer):
-                found = zlib.crc32(memoryview(buffer)[:count], found)
+        with mmap.mmap(self.archive.fp.fileno(), 0, access=mmap.ACCESS_READ) as whole:  # type: ignore[union-attr]
+            with memoryview(whole)[self.start : self.start + self.info.file_size] as part:
+                found = zlib.crc32(part)
         if found != self.info.CRC:
             self.error = ValueError(
                 f"The member {self.info.filename!r} of the archive is damaged: its checksum is"
