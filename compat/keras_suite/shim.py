@@ -16,6 +16,7 @@ With the target `keras` the same table decides what is reachable, and real Keras
 from __future__ import annotations
 
 import builtins
+import fnmatch
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -31,9 +32,14 @@ from typing import Any
 
 import names
 
-# Packages that tests may use as a judge (tensorflow for images); otherwise they are hidden.
+# Packages that tests may not use, except those that judge: JAX tells what dtypes come out,
+# TensorFlow what images look like.
 HIDDEN = ("tensorflow", "torch", "jax", "flax", "grain", "tf_keras", "openvino", "orbax", "onnx")
-JUDGES = {"ops/image_test.py": ("tensorflow",)}
+JUDGES = {
+    "backend/common/*": ("jax",),
+    "ops/*": ("jax",),
+    "ops/image_test.py": ("jax", "tensorflow"),
+}
 
 # What the tests are told of the backend. Neither "tensorflow" nor "numpy": the tests of those
 # look for their tensors, or skip training.
@@ -309,11 +315,35 @@ def operation(full: str, name: str) -> Any:
     """The class of an operation."""
     if Shim.target == "keras":
         return real(full)
+    # Keras checks arguments in the class, minikeras in the function: the class is made of it.
+    functions = Shim.table["names"].get(full.rpartition(".")[0], {})
+    for key, public in functions.items():
+        if key.replace("_", "") == name.lower():
+            return operation_of(name, lookup(public.removeprefix("keras.")))
     lookup("ops")
     kind = lookup("engine.registry.operations").objects().get(name)
     if kind is None or not kind._keras_module.startswith(full.rpartition(".")[0]):
         raise AttributeError(full)
     return kind
+
+
+def operation_of(name: str, function: Callable) -> type:
+    """A class of which `Mean(axis=1)(x)` is `mean(x, axis=1)`."""
+    parameters = list(inspect.signature(function).parameters)
+
+    def call(self: Any, *args: Any, **options: Any) -> Any:
+        if any(callable(one) for one in self.args) or parameters[0] == "subscripts":
+            return function(*self.args, *args, **{**self.options, **options})
+        settings = dict(zip(parameters[len(args) :], self.args))
+        return function(*args, **{**settings, **self.options, **options})
+
+    def create(self: Any, *args: Any, name: str | None = None, **options: Any) -> None:
+        self.args, self.options, self.name = args, options, name
+
+    members = {"__init__": create}
+    for method in ("__call__", "call", "symbolic_call", "compute_output_spec"):
+        members[method] = call
+    return type(name, (), members)
 
 
 class ShimModule(types.ModuleType):
@@ -476,7 +506,8 @@ def install(target: str, suite: Path) -> None:
 
 def judge(file: str) -> None:
     """Let the tests of this file use the packages they compare with."""
-    Shim.hidden = set(HIDDEN) - set(JUDGES.get(file, ()))
+    judges = [one for pattern, one in JUDGES.items() if fnmatch.fnmatch(file, pattern)]
+    Shim.hidden = set(HIDDEN).difference(*judges)
 
 
 def load_test(file: str) -> types.ModuleType:
