@@ -240,7 +240,8 @@ class Variable(Operators):
     def regularizer(self, value: Any) -> None:
         if value is not None and not callable(value):
             raise ValueError(
-                f"Invalid value for attribute `regularizer`: it must be callable. Received: {value!r}"
+                f"Invalid value for attribute `regularizer`: it must be callable. Received:"
+                f" {value!r}"
             )
         self._regularizer = value
 
@@ -253,7 +254,8 @@ class Variable(Operators):
     def constraint(self, value: Any) -> None:
         if value is not None and not callable(value):
             raise ValueError(
-                f"Invalid value for attribute `constraint`: it must be callable. Received: {value!r}"
+                f"Invalid value for attribute `constraint`: it must be callable. Received:"
+                f" {value!r}"
             )
         self._constraint = value
 

@@ -197,8 +197,8 @@ def child(group: Any, path: str) -> Any:
         if not isinstance(link, h5py.HardLink):
             kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
             raise ValueError(
-                f"The HDF5 file has {kind} link at {part!r}, which could lead to other data. Such"
-                " files are not opened."
+                f"The HDF5 file has {kind} link ({type(link).__name__}) at {part!r}, which could"
+                " lead to other data. Such files are not opened."
             )
         group = group[part]
     return group

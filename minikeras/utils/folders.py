@@ -54,9 +54,16 @@ def dataset_from_directory(
     for part in ("training", "validation") if subset == "both" else (subset,):
         chosen = _chosen(len(paths), validation_split, part)
         if len(paths[chosen]) == 0:
+            share = f"{part} " if part else ""
+            found = {
+                ".png": "images found. None is",
+                ".wav": "audio files found",
+                ".txt": "text files found",
+            }
+            what = next((found[one] for one in found if one in formats), "files found")
             raise ValueError(
-                f"No {part + ' ' if part else ''}files found in {directory}. "
-                f"Files ending in {', '.join(formats)} are taken."
+                f"No {share}{what} in directory {directory}. Files ending in"
+                f" {', '.join(formats)} are taken."
             )
         dataset = _dataset(
             paths[chosen],
@@ -109,8 +116,8 @@ def _check(
         labels is None or isinstance(labels, (list, tuple, np.ndarray)) or labels == "inferred"
     ):
         raise ValueError(
-            "`labels` must be 'inferred' (from the names of subfolders), None, or a list of one "
-            f"whole number a file. Received: labels={labels!r}"
+            "`labels` argument should be 'inferred' (from the names of subfolders), None, or a list"
+            f" of one whole number a file. Received: labels={labels!r}"
         )
     if class_names and not (isinstance(labels, str) and labels == "inferred"):
         raise ValueError(
@@ -119,7 +126,7 @@ def _check(
         )
     if label_mode not in ("int", "categorical", "binary", None):
         raise ValueError(
-            "`label_mode` must be 'int', 'categorical', 'binary' or None. "
+            "`label_mode` argument must be 'int', 'categorical', 'binary' or None. "
             f"Received: label_mode={label_mode!r}"
         )
     if validation_split and not 0 < validation_split < 1:
@@ -188,7 +195,7 @@ def index_directory(
     elif labels is not None:
         if len(labels) != len(paths):
             raise ValueError(
-                "`labels` must have one entry a file. "
+                "The length of `labels` must match the number of files in the directory. "
                 f"Received {len(labels)} labels for {len(paths)} files in {directory}."
             )
         numbers = np.array(labels, dtype="int32")

@@ -84,7 +84,7 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("`crop_to_aspect_ratio` and `pad_to_aspect_ratio` cannot both be True.")
     if format not in ("tf", "grain"):
-        raise ValueError(f"`format` must be 'tf' or 'grain'. Received: format={format!r}")
+        raise ValueError(f"`format` should be either 'tf' or 'grain'. Received: format={format!r}")
     channels_first = config.standardize_data_format(data_format) == "channels_first"
     image_utils._pillow()  # told here rather than while training
 

@@ -53,7 +53,8 @@ def pad_sequences(
     is_text = np.issubdtype(dtype, np.str_) or np.issubdtype(dtype, np.bytes_)
     if isinstance(value, str) and np.dtype(dtype) != object and not is_text:
         raise ValueError(
-            f"`value` is the string {value!r}, which dtype {dtype!r} cannot hold. Use dtype=object."
+            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}, {value!r}. Use"
+            " dtype=object."
         )
     if maxlen is None:
         maxlen = max(map(len, sequences), default=0)

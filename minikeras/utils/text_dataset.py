@@ -46,7 +46,7 @@ def text_dataset_from_directory(
         ValueError: An argument is out of range, or no text is found.
     """
     if format not in ("tf", "grain"):
-        raise ValueError(f"`format` must be 'tf' or 'grain'. Received: format={format!r}")
+        raise ValueError(f"`format` should be either 'tf' or 'grain'. Received: format={format!r}")
 
     def read(path: str) -> str:
         # Bytes that are no UTF-8 survive, so that no text is lost or stops a long training.

@@ -80,7 +80,7 @@ def timeseries_dataset_from_array(
             f"`sequence_length` must be at least 1. Received: sequence_length={sequence_length}"
         )
     if format not in ("tf", "grain"):
-        raise ValueError(f"`format` must be 'tf' or 'grain'. Received: format={format!r}")
+        raise ValueError(f"`format` should be either 'tf' or 'grain'. Received: format={format!r}")
 
     used = slice(first, size if end_index is None else end_index)
     series = as_array(data)[used]

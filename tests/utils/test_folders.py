@@ -64,7 +64,7 @@ def test_split_parts_do_not_overlap(tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(ValueError, match="No files found"):
+    with pytest.raises(ValueError, match="No (images|text files|audio files|files) found"):
         utils.text_dataset_from_directory(tmp_path, verbose=False)
 
 
