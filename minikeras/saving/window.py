@@ -100,6 +100,88 @@ class Window(io.RawIOBase):
         super().close()
 
 
+class Output(io.RawIOBase):
+    """A file that HDF5 writes to, and that fails only when it is asked.
+
+    HDF5 does not survive a full disk: objects that it could not write bring the process down when
+    they are freed. So it is told that all went well, and whoever writes asks `finish()`.
+
+    Args:
+        path: Path of an existing file.
+    """
+
+    def __init__(self, path: Any) -> None:
+        super().__init__()
+        self.handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        self.position = self.size = 0
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position."""
+        self.position = (0, self.position, self.size)[whence] + offset
+        return self.position
+
+    def tell(self) -> int:
+        """The position."""
+        return self.position
+
+    def write(self, data: Any) -> int:
+        """Write, unless that failed before."""
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(view) and self.error is None:
+                os.lseek(self.handle, self.position + done, os.SEEK_SET)
+                done += os.write(self.handle, view[done:])
+        except OSError as error:
+            self.error = error
+        self.position += len(view)
+        self.size = max(self.size, self.position)
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what was written; zeros where nothing was."""
+        view = memoryview(buffer)
+        os.lseek(self.handle, self.position, os.SEEK_SET)
+        data = os.read(self.handle, len(view))
+        view[: len(data)] = data
+        self.position += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size."""
+        self.size = self.position if size is None else size
+        try:
+            if self.error is None:
+                os.ftruncate(self.handle, self.size)
+        except OSError as error:
+            self.error = error
+        return self.size
+
+    def finish(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self.handle)
+        super().close()
+
+
 def _check_heaps(data: bytes) -> None:
     """Walk the heaps of texts in `data`, as HDF5 will.
 
