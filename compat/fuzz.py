@@ -6,8 +6,8 @@ attributes and datasets, zip directories. Each case follows from `--seed` and it
 run goes on where the last one ended (`compat/fuzz.json`), and writes `compat/FUZZ.md`.
 
 A case is good if the file loads, or a `ValueError` or `OSError` says why not. Anything else counts
-as a failure: other exceptions, the end of the process, more than 2 s of computing, more than 512 MB,
-a file, process or connection opened that the load has no business with.
+as a failure: other exceptions, the end of the process, more than 2 s of computing, more than
+512 MB, a file, process or connection opened that the load has no business with.
 `--case 1234` runs one case and shows its traceback.
 """
 
@@ -290,8 +290,8 @@ def write_state(records: dict[str, Record]) -> None:
     lines = [
         "# Damaged files",
         "",
-        "Made by `python compat/fuzz.py --format all --count 20000`: mutations of valid files, each",
-        "loaded by a process of its own kind with 512 MB to spare. *refused*: by a `ValueError` or",
+        "Made by `python compat/fuzz.py --format all --count 20000`: mutations of valid files,",
+        "loaded by processes with 512 MB to spare. *refused*: by a `ValueError` or",
         "`OSError` that names the file. *slowest*: seconds of computing of the slowest case, the",
         "mutation included.",
         "",
