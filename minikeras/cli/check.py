@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,20 @@ def _report(path: Path) -> int:
     if not path.is_file():
         raise CommandError(f"there is no file {path}. Pass .py or .ipynb files.")
     counts = {"old": 0, "missing": 0}
-    for where, source in _sources(path):
-        try:
-            for one in findings(source, where):
-                counts[one.kind] += 1
-                sign = " -> " if one.kind == "old" else ". "
-                print(f"{where}:{one.line}: {one.kind}: {one.what}{sign}{one.instead}".rstrip())
-        except SyntaxError as error:
-            text = f"{where}:{error.lineno}: not Python 3: {error.msg}"
-            raise CommandError(text, 1) from None
+    source, cells = _read(path)
+
+    def place(line: int) -> str:
+        number = bisect_right(cells, line - 1)
+        return f"{path}[{number}]:{line - cells[number - 1]}" if cells else f"{path}:{line}"
+
+    try:
+        for one in findings(source, str(path)):
+            counts[one.kind] += 1
+            sign = " -> " if one.kind == "old" else ". "
+            print(f"{place(one.line)}: {one.kind}: {one.what}{sign}{one.instead}".rstrip())
+    except SyntaxError as error:
+        where = place(error.lineno or 1)
+        raise CommandError(f"{where}: not Python 3: {error.msg}", 1) from None
     print(
         f"{path}: {counts['old']} old spelling{'s' * (counts['old'] != 1)}, which minikeras"
         f" understands; {counts['missing']} thing{'s' * (counts['missing'] != 1)} missing"
@@ -64,21 +69,20 @@ def _report(path: Path) -> int:
     return counts["missing"]
 
 
-def _sources(path: Path) -> Iterator[tuple[str, str]]:
-    """The Python of a file, with a name for it; a notebook's as one, since cells share names."""
+def _read(path: Path) -> tuple[str, list[int]]:
+    """The Python of a file; of a notebook, all cells as one, and how many lines are before each."""
     import tokenize
 
-    if path.suffix != ".ipynb":
-        try:
-            with tokenize.open(path) as file:
-                yield str(path), file.read()
-        except (UnicodeDecodeError, SyntaxError) as error:
-            raise CommandError(f"{path} is not a Python script: {error}") from None
-        return
-    from minikeras.cli.notebook import read_notebook
+    if path.suffix == ".ipynb":
+        from minikeras.cli.notebook import read_notebook
 
-    text, bounds = "", []
-    for cell in read_notebook(path):
-        bounds.append(text.count("\n"))
-        text += cell.source + "\n"
-    yield str(path), text
+        text, before = "", []
+        for cell in read_notebook(path):
+            before.append(text.count("\n"))
+            text += cell.source + "\n"
+        return text, before
+    try:
+        with tokenize.open(path) as file:
+            return file.read(), []
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise CommandError(f"{path} is not a Python script: {error}") from None

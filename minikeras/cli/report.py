@@ -184,8 +184,10 @@ def _path_today(name: str) -> str | None:
         today = prefix
     path = name[len(prefix) + 1 :]
     module, _, last = path.rpartition(".")
-    if module in names.PATHS or path in names.PATHS:
-        return None  # said by a warning of its own
+    for old, rest in ((path, ""), (module, last)):
+        for home in names.PATHS.get(old, ()):
+            if not rest or hasattr(import_module(f"minikeras.{home}"), rest):
+                return ".".join(filter(None, (today, home, rest)))
     if module.startswith("layers."):
         module = "layers"
     found = ".".join(filter(None, (today, module, last)))
@@ -215,7 +217,8 @@ class _Reader(ast.NodeVisitor):
             self.add(node, "missing", error.args[0], error.args[1])
             return None
         for old, today in told:
-            self.add(node, "old", old, today)
+            if old not in names.PATHS:  # said of imports, each time
+                self.add(node, "old", old, today)
         module, _, last = name.rpartition(".")
         if value is not None and normalized(module) == "keras.backend":
             if last not in import_module("minikeras.backend").__all__:
@@ -315,17 +318,9 @@ class _Reader(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         name = self.dotted(node)
         if name is None:
-            self._attribute(node)
             self.generic_visit(node)
         else:
             self.check(node, name)
-
-    def _attribute(self, node: ast.Attribute) -> None:
-        inner = node.value
-        if node.attr == "as_list" and isinstance(inner, ast.Attribute) and inner.attr == "shape":
-            self.add(
-                node, "missing", ast.unparse(node), "shapes are tuples: write `list(x.shape)`."
-            )
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         key = getattr(node.slice, "value", None)

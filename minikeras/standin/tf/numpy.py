@@ -8,7 +8,7 @@ import numpy as _np
 
 from minikeras.ops import numpy as _numpy
 
-__all__ = sorted(name for name in dir(_numpy) if not name.startswith("_"))
+__all__ = sorted(name for name in dir(_numpy) if name[0] != "_" and callable(getattr(_numpy, name)))
 newaxis, pi, inf, nan, e = None, _np.pi, _np.inf, _np.nan, _np.e
 float16, float32, float64, int32, int64 = (
     _np.float16,
