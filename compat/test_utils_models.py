@@ -160,11 +160,10 @@ SPACES = {
         crosses=[k.utils.FeatureSpace.cross(("s", "i"), 11, output_mode="int")],
         output_mode="dict",
     ),
-    "own layer": lambda k: dict(  # noqa: C408
+    "own layers": lambda k: dict(  # noqa: C408
         features={
-            "s": k.utils.FeatureSpace.feature(
-                "string", k.layers.TextVectorization(output_mode="count"), "float"
-            ),
+            "s": k.utils.FeatureSpace.feature("string", k.layers.StringLookup(), "one_hot"),
+            "i": k.utils.FeatureSpace.feature("int32", k.layers.CategoryEncoding(4), "float"),
             "p": "float",
         },
     ),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry
+from minikeras.engine.budget import Budget
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable
 
@@ -27,6 +28,8 @@ _FAMILY = ("keras", "minikeras", "keras_hub", "keras_cv", "keras_nlp")
 
 # Where a class that is registered under another public module than its registry's lives.
 _SAFE_NUMPY_KINDS = "biufc"
+# Without a file of weights beside it, an architecture may ask for this much.
+_ARCHITECTURE_BYTES = 2**31
 _MAX_NUMPY_CONFIG_VALUES = 10_000_000
 
 
@@ -132,9 +135,12 @@ def _serialize_named(obj: Any) -> dict:
         module, registered = getattr(obj, "_keras_module", home.public), None
     else:
         module, registered = obj.__module__, registry.get_registered_name(obj)
+    # What is public under another name than its own is found under that one only.
+    name = getattr(obj, "_keras_name", obj.__name__)
+    registered = registered or getattr(obj, "_keras_registered", None)
     return {
         "module": module,
-        "class_name": obj.__name__,
+        "class_name": name,
         "config": {},
         "registered_name": registered,
         "_kind": "class",
@@ -243,8 +249,13 @@ def deserialize(
         ValueError: for a name that is neither built in nor registered, or that is not allowed.
         TypeError: for a malformed config.
     """
-    with registry.custom_objects(custom_objects):
+    with registry.custom_objects(custom_objects), architecture_budget():
         return _deserialize(config, home)
+
+
+def architecture_budget() -> Budget:
+    """What the weights of a model may take that comes as an architecture only."""
+    return Budget(None if safe_mode() is False else _ARCHITECTURE_BYTES)
 
 
 def _deserialize(config: Any, home: registry.Registry | None) -> Any:

@@ -671,7 +671,7 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
     """
     operations: dict[str, Any] = {}
     pending: list[tuple[Any, int, dict]] = []
-    with registry.custom_objects(custom_objects):
+    with registry.custom_objects(custom_objects), serialization.architecture_budget():
         for record in config["layers"]:
             record = dict(record)
             record.setdefault("config", {})

@@ -386,7 +386,7 @@ class Sequential(GraphModel, Model):
         """The model that `config` describes."""
         if isinstance(config, (list, tuple)):
             config = {"layers": list(config)}
-        with registry.custom_objects(custom_objects):
+        with registry.custom_objects(custom_objects), serialization.architecture_budget():
             model = cls(name=config.get("name"))
             for record in config["layers"]:
                 layer = serialization.deserialize(record, registry.layers)
@@ -397,10 +397,10 @@ class Sequential(GraphModel, Model):
                         f" {record.get('class_name')!r}"
                     )
                 model.add(layer, rebuild=False)
-        model._maybe_rebuild()
-        shape = config.get("build_input_shape")
-        if not model.built and shape and isinstance(shape, (list, tuple)):
-            model.build(tuple(shape))
+            model._maybe_rebuild()
+            shape = config.get("build_input_shape")
+            if not model.built and shape and isinstance(shape, (list, tuple)):
+                model.build(tuple(shape))
         if config.get("trainable") is False:
             model.trainable = False
         return model

@@ -450,8 +450,6 @@ def _check_depth(value: Any, what: str) -> None:
 
 # A model whose weights take less than this is never too big for its file.
 _FREE_BYTES = 2**28
-# Without a file of weights beside it, an architecture may ask for this much.
-_ARCHITECTURE_BYTES = 2**31
 
 
 def budget_of(path: Any) -> Budget:
@@ -461,9 +459,7 @@ def budget_of(path: Any) -> Budget:
     return Budget(max(_FREE_BYTES, _MAX_RATIO * os.path.getsize(path)))
 
 
-def architecture_budget() -> Budget:
-    """What the weights of a model may take that comes as an architecture only."""
-    return Budget(None if serialization.safe_mode() is False else _ARCHITECTURE_BYTES)
+architecture_budget = serialization.architecture_budget
 
 
 def has_name(group: Any, name: str) -> bool:

@@ -230,7 +230,7 @@ def test_registered_names_do_not_reach_builtins(door, tmp_path):
     refused(through, door, sequential(record), tmp_path)
 
 
-@pytest.mark.parametrize("door", ["keras", "h5", "json", "deserialize"])
+@pytest.mark.parametrize("door", DOORS)
 def test_sizes_are_bounded_before_anything_is_allocated(door, tmp_path):
     wide = layer_record("Dense", {"units": 2_000_000_000, "name": "d"})
     refused(through, door, sequential(wide), tmp_path)
