@@ -54,11 +54,12 @@ def as_list(value: Any) -> list:
 
 def summary(record: dict, reasons: dict) -> dict:
     """The entry of one file."""
-    others: dict[str, list[str]] = {}
+    others: dict[str, dict[str, list[str]]] = {}
     for test, state in sorted(record["cases"].items()):
         if state != "passed":
-            message = record["why"].get(test, "")
-            others.setdefault(rule_for(record["file"], test, message, reasons), []).append(test)
+            rule = rule_for(record["file"], test, record["why"].get(test, ""), reasons)
+            group, _, name = test.rpartition("::")
+            others.setdefault(rule, {}).setdefault(group, []).append(short(name))
     entry = {
         "cases": len(record["cases"]),
         "passed": sum(state == "passed" for state in record["cases"].values()),
@@ -70,12 +71,17 @@ def summary(record: dict, reasons: dict) -> dict:
     return entry
 
 
+def short(name: str) -> str:
+    """A test's name without its beginning; a name that begins otherwise gets a `=`."""
+    return name.removeprefix("test_") if name.startswith("test_") else f"={name}"
+
+
 def worse(record: dict, entry: dict | None) -> list[str]:
     """What passed and no longer does."""
     if entry is None:
         return []
     file = record["file"]
-    known = {test for tests in entry["others"].values() for test in tests}
+    known = names(entry)
     lost = [
         f"{file}::{test}: {record['why'].get(test, '')}"
         for test, state in sorted(record["cases"].items())
@@ -114,8 +120,8 @@ def table(files: dict[str, dict], baseline: dict[str, dict], of: Any = area) -> 
     for file, entry in sorted(files.items()):
         count = areas.setdefault(of(file), Counter())
         count.update(files=1, cases=entry["cases"], passed=entry["passed"])
-        for rule, tests in entry["others"].items():
-            count[rule.partition("-")[0]] += len(tests)
+        for rule, groups in entry["others"].items():
+            count[rule.partition("-")[0]] += sum(map(len, groups.values()))
         if baseline.get(file, {}).get("cases"):
             theirs = names(baseline[file])
             ours = names(entry)
@@ -139,4 +145,9 @@ def table(files: dict[str, dict], baseline: dict[str, dict], of: Any = area) -> 
 
 def names(entry: dict) -> set[str]:
     """The tests of a file that do not pass."""
-    return {test for tests in entry["others"].values() for test in tests}
+    return {
+        (f"{group}::" if group else "") + (name[1:] if name[:1] == "=" else f"test_{name}")
+        for groups in entry["others"].values()
+        for group, tests in groups.items()
+        for name in tests
+    }
