@@ -464,7 +464,7 @@ class Layer(LayerWeights, Operation):
     def _narrow(self, outputs: Any) -> Any:
         """Outputs that a kernel made with wider variables, in the compute dtype."""
         wide, narrow = self.variable_dtype, dtypes.to_numpy_dtype(self.compute_dtype)
-        if wide == self.compute_dtype or not self.autocast:
+        if wide == self.compute_dtype:
             return outputs
         return tree.map_structure(
             lambda one: (

@@ -11,6 +11,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.activate import activate, activate_backward
+from minikeras.engine.config_order import in_order
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.variable import Variable
@@ -230,7 +231,7 @@ class ConvolutionLayer(Layer):
                 home = getattr(registry, f"{kind}s")
                 entries[f"{name}_{kind}"] = home.serialize(getattr(self, f"{name}_{kind}"))
         entries["activity_regularizer"] = registry.regularizers.serialize(self.activity_regularizer)
-        return {**super().get_config(), **entries}
+        return in_order({**super().get_config(), **entries})
 
 
 def _in_blocks(activation: Any) -> Any:

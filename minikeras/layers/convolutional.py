@@ -51,7 +51,11 @@ class BaseConv(ConvolutionLayer):
         lora_rank, lora_alpha = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         Layer.__init__(self, activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive(filters, "filters")
-        self.groups = positive(groups, "groups", none=False)
+        if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups <= 0:
+            raise ValueError(
+                f"The number of groups must be a positive integer. Received: groups={groups}."
+            )
+        self.groups = int(groups)
         self._set_arguments(arguments)
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank

@@ -276,6 +276,7 @@ class ConvLSTM(CellLayer):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.rank = kwargs.pop("rank", self.rank)
         cell = ConvLSTMCell(
             rank=self.rank,
             filters=filters,

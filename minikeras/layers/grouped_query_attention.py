@@ -17,7 +17,7 @@ from minikeras.layers.attention_core import (
 )
 
 
-@registry.layers.register("GroupedQueryAttention", "GroupQueryAttention")
+@registry.layers.register("GroupQueryAttention", "GroupedQueryAttention")
 class GroupedQueryAttention(HeadsAttention):
     """Grouped-query attention (Ainslie et al. 2023).
 
@@ -72,6 +72,8 @@ class GroupedQueryAttention(HeadsAttention):
     >>> layer(query, value).shape
     (2, 5, 8)
     """
+
+    _keras_name = "GroupQueryAttention"
 
     def __init__(
         self,

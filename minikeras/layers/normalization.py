@@ -9,6 +9,7 @@ import numpy as np
 
 from minikeras import config as settings
 from minikeras.engine import dtypes, registry
+from minikeras.engine.config_order import BATCH_NORMALIZATION_ORDER, in_order
 from minikeras.engine.context import state
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
@@ -348,7 +349,7 @@ class BatchNormalization(_Affine):
 
     def get_config(self) -> dict:
         """The configuration."""
-        return {
+        config = {
             **super().get_config(),
             "axis": self.axis,
             "momentum": self.momentum,
@@ -367,6 +368,7 @@ class BatchNormalization(_Affine):
             "renorm_clipping": self.renorm_clipping,
             "renorm_momentum": self.renorm_momentum,
         }
+        return in_order(config, BATCH_NORMALIZATION_ORDER)
 
 
 def _as(variable: Any, dtype: Any) -> Any:

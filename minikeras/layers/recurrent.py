@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
+from minikeras.engine.config_order import in_order
 from minikeras.engine.input_spec import InputSpec
 from minikeras.layers.cell_sequence import arguments_config
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
@@ -37,8 +38,6 @@ class CellLayer(RNN):
             if name != "seed":
                 setattr(cls, name, _of_cell(name))
 
-    use_cudnn: Any = "auto"
-
     def _check_use_cudnn(self, value: Any) -> Any:
         if value not in ("auto", True, False):
             raise ValueError(
@@ -54,7 +53,7 @@ class CellLayer(RNN):
         mask: Any = None,
         training: Any = False,
     ) -> Any:
-        if self.use_cudnn is True:
+        if self.__dict__.get("use_cudnn") is True:
             raise ValueError(
                 f"{type(self).__name__}(use_cudnn=True) asks for a GPU, and minikeras runs on the"
                 " CPU. Use `use_cudnn='auto'`."
@@ -64,11 +63,13 @@ class CellLayer(RNN):
     def get_config(self) -> dict:
         config = super().get_config()
         del config["cell"]
-        return {
-            **config,
-            **arguments_config(self.cell, self._cell_arguments),
-            "activity_regularizer": registry.regularizers.serialize(self.activity_regularizer),
-        }
+        return in_order(
+            {
+                **config,
+                **arguments_config(self.cell, self._cell_arguments),
+                "activity_regularizer": registry.regularizers.serialize(self.activity_regularizer),
+            }
+        )
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry, tree
+from minikeras.engine.config_order import LSTM_CELL_ORDER, in_order
 from minikeras.engine.context import state
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
@@ -100,7 +101,8 @@ class _Cell(DropoutRNNCell, Layer):
         ]
 
     def get_config(self) -> dict:
-        return {**super().get_config(), **arguments_config(self, self._argument_names)}
+        config = {**super().get_config(), **arguments_config(self, self._argument_names)}
+        return in_order(config, LSTM_CELL_ORDER)
 
 
 @registry.layers.register("SimpleRNNCell")

@@ -9,7 +9,7 @@ import numpy as np
 from minikeras.engine import registry, tree
 from minikeras.engine.context import state
 from minikeras.engine.layer import Layer
-from minikeras.engine.operation import Operation, cast_tensor
+from minikeras.engine.operation import Operation, as_input
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, plain
 from minikeras.layers.cell_sequence import run_cell
@@ -248,10 +248,7 @@ class RNN(Layer):
         return (output, *states) if self.return_state else output
 
     def _cast(self, x: Any) -> Any:
-        dtype = self._cast_dtype()
-        if dtype is None or not isinstance(x, Tensor) or x.dtype == dtype:
-            return x
-        return cast_tensor(x, dtype)
+        return as_input(x, self._cast_dtype()) if isinstance(x, Tensor) else x
 
     def _time_mask(self, mask: Any, batch: int, length: int) -> Any:
         mask = plain(tree.flatten(mask)[0])

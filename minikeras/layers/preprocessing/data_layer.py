@@ -40,7 +40,7 @@ class DataLayer(Layer):
 def _functions() -> SimpleNamespace:
     from minikeras import ops, random
 
-    groups = {name: ops for name in ("core", "math", "nn", "numpy")}
+    groups = dict.fromkeys(("core", "math", "nn", "numpy"), ops)
     return SimpleNamespace(
         **{
             name: getattr(ops, name) for name in ("cast", "convert_to_tensor", "is_tensor", "shape")

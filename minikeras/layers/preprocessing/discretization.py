@@ -125,6 +125,11 @@ class Discretization(CategoryLayer):
         return self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
 
     def _output_dtype(self) -> str:
+        return self.output_dtype
+
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of the output."""
         return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def forward(self, ctx: Any, inputs: np.ndarray) -> np.ndarray:  # type: ignore[override]
@@ -135,7 +140,7 @@ class Discretization(CategoryLayer):
             )
         boundaries = np.asarray(self.bin_boundaries, "float32")
         indices = np.digitize(inputs, boundaries)
-        return encode(indices, self.output_mode, len(boundaries) + 1, self._output_dtype())
+        return encode(indices, self.output_mode, len(boundaries) + 1, self.output_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         """The input's, with an axis of bins unless numbers are returned."""
