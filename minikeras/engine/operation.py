@@ -122,7 +122,7 @@ def _named(operation: Any, leaves: list, options: dict, result: Any) -> Any:
         kinds = [
             leaf._dtype if isinstance(leaf, Variable) else getattr(leaf, "dtype", type(leaf))
             for leaf in leaves
-            if leaf is not None
+            if hasattr(leaf, "dtype") or isinstance(leaf, (bool, int, float, complex))
         ]
         narrow = {kind for kind in kinds if kind in dtypes.FLOAT8}
         name = narrow.pop() if len(narrow) == 1 else dtypes.result_type(*kinds)
@@ -178,9 +178,8 @@ class Operation:
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
-                "Argument `name` must be a string and must not contain '/'. Received:"
-                f" name={name!r}"
-                f" (of type {type(name)})"
+                "Argument `name` must be a string and cannot contain character `/`. Received:"
+                f" name={name!r} (of type {type(name)})"
             )
         self._name = name
 
@@ -292,12 +291,16 @@ class Operation:
     # Configuration
 
     def get_config(self) -> dict:
-        """The constructor's arguments, as they were given.
+        """The constructor's arguments, with defaults for those that were not given.
 
         Raises:
             NotImplementedError: if an argument cannot be written down; define `get_config` then.
         """
-        config = {"name": self.name} if "name" in _parameters(type(self)) else {}
+        parameters = _parameters(type(self))
+        takes_name = "name" in parameters or any(
+            one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()
+        )
+        config = {"name": self.name} if takes_name else {}
         try:
             bound = inspect.signature(type(self).__init__).bind(
                 self, *self._init_args[0], **self._init_args[1]
@@ -307,6 +310,7 @@ class Operation:
                 f"Class {type(self).__name__} must override `get_config()`, because its constructor"
                 " arguments could not be recorded."
             ) from error
+        bound.apply_defaults()
         for key, value in list(bound.arguments.items())[1:]:
             kind = bound.signature.parameters[key].kind
             if kind is inspect.Parameter.VAR_KEYWORD:
@@ -316,7 +320,7 @@ class Operation:
                     raise NotImplementedError(
                         f"Class {type(self).__name__} takes `*{key}`: define `get_config()`."
                     )
-            else:
+            elif key != "name":
                 config[key] = value
         for value in tree.flatten(config):
             if not _is_plain(value):
@@ -480,13 +484,13 @@ def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) 
 
     Sizes that are None are tried with two values each; what differs in the outputs is None.
     """
-    unknown = any(
-        None in leaf.shape
-        for leaf in tree.flatten([list(args), dict(kwargs)])
-        if isinstance(leaf, KerasTensor)
-    )
-    first = _evaluate(function, args, kwargs, _FIRST, operation)
-    second = _evaluate(function, args, kwargs, _SECOND, operation) if unknown else first
+    leaves = [
+        leaf for leaf in tree.flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)
+    ]
+    if any(None in leaf.shape for leaf in leaves):
+        first, second = _evaluate_twice(function, args, kwargs, leaves)
+    else:
+        first = second = _evaluate(function, args, kwargs, _plain_fill(*_FIRST))
 
     def spec(a: Any, b: Any) -> Any:
         if a is None:
@@ -503,16 +507,58 @@ def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) 
 
 def trace_once(function: Any, *args: Any) -> None:
     """Run `function` once on made-up values in the place of `KerasTensor`s."""
-    _evaluate(function, args, {}, _FIRST, None)
+    _evaluate(function, args, {}, _plain_fill(*_FIRST))
 
 
-def _evaluate(function: Any, args: tuple, kwargs: dict, fill: tuple, operation: Any) -> Any:
+def _plain_fill(rows: int, others: int) -> Any:
+    """The sizes that unknown axes are given: the first axis one, the others another."""
+    return lambda shape, axis: rows if axis == 0 else others
+
+
+def _matching_fill(leaves: list, from_axis: int, rows: int, others: int) -> Any:
+    """As `_plain_fill`, but what another tensor of this rank knows of an axis is taken from it."""
+
+    def fill(shape: tuple, axis: int) -> int:
+        known = {
+            leaf.shape[axis]
+            for leaf in leaves
+            if axis >= from_axis and len(leaf.shape) == len(shape)
+        } - {None}
+        return known.pop() if len(known) == 1 else (rows if axis == 0 else others)
+
+    return fill
+
+
+def _evaluate_twice(function: Any, args: tuple, kwargs: dict, leaves: list) -> tuple:
+    """What comes of unknown axes of two sizes each.
+
+    The sizes are primes, so that none is mistaken for another. Where the function does not take
+    them, they are divisible by much, or those of the other tensors.
+    """
+    ways = [(_plain_fill(*_FIRST), _plain_fill(*_SECOND)), (_plain_fill(4, 36), _plain_fill(8, 48))]
+    for axis in (1, 0):
+        ways.append(
+            (
+                _matching_fill(leaves, axis, *_FIRST),
+                _matching_fill(leaves, axis, *_SECOND),
+            )
+        )
+    problem: Exception | None = None
+    for way in ways:
+        try:
+            first, second = (_evaluate(function, args, kwargs, fill) for fill in way)
+            return first, second
+        except (ValueError, IndexError) as error:
+            problem = problem or error
+    raise problem  # type: ignore[misc]
+
+
+def _evaluate(function: Any, args: tuple, kwargs: dict, fill: Any) -> Any:
     def concrete(leaf: Any) -> Any:
         if not isinstance(leaf, KerasTensor):
             return leaf
         shape = tuple(
-            (fill[0] if axis == 0 else fill[1]) if size is None else size
-            for axis, size in enumerate(leaf.shape)
+            fill(leaf.shape, axis) if size is None else size for axis, size in enumerate(leaf.shape)
         )
         dtype = dtypes.to_numpy_dtype(leaf.dtype)
         if dtype.kind == "O":

@@ -178,8 +178,8 @@ def canonical_axis(axis: Any, ndim: int, argument: str = "axis") -> int:
     axis = axis.__index__()
     if not -ndim <= axis < ndim:
         raise ValueError(
-            f"Argument `{argument}` is out of range for a tensor of {ndim} axes: it must be between"
-            f" {-ndim} and {ndim - 1}. Received: {argument}={axis}"
+            f"Argument `{argument}`: axis {axis} is out of bounds for a tensor of {ndim} axes. It"
+            f" must be between {-ndim} and {ndim - 1}. Received: {argument}={axis}"
         )
     return axis % ndim
 

@@ -47,6 +47,14 @@ def _floats(images: Any) -> None:
         )
 
 
+def _three_channels(images: Any, axis: int) -> None:
+    channels = images.shape[axis]
+    if channels not in (3, None):
+        raise ValueError(
+            f"Input images must have 3 channels, but received images with {channels} channels."
+        )
+
+
 @composite(name="RGBToGrayscale")
 def rgb_to_grayscale(images: Any, data_format: Any = None) -> Any:
     """Brightness: 0.2989 red + 0.587 green + 0.114 blue.
@@ -101,6 +109,7 @@ def rgb_to_hsv(images: Any, data_format: Any = None) -> Any:
     """
     images, axis = _prepare(images, data_format)
     _floats(images)
+    _three_channels(images, axis)
     red, green, blue = (_channel(images, axis, i) for i in range(3))
     value = max(images, axis=axis, keepdims=True)
     spread = value - min(images, axis=axis, keepdims=True)
@@ -135,6 +144,7 @@ def hsv_to_rgb(images: Any, data_format: Any = None) -> Any:
     """
     images, axis = _prepare(images, data_format)
     _floats(images)
+    _three_channels(images, axis)
     hue, saturation, value = (_channel(images, axis, i) for i in range(3))
     turn = hue * 6.0
     colors = [abs(turn - 3.0) - 1.0, 2.0 - abs(turn - 2.0), 2.0 - abs(turn - 4.0)]

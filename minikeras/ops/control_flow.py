@@ -144,7 +144,10 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
 def _length(structure: Any, axis: int = 0) -> int:
     sizes = {tensor(leaf).shape[axis] for leaf in tree.flatten(structure)}
     if len(sizes) != 1:
-        raise ValueError(f"All arrays must have the same size on axis {axis}. Received: {sizes}")
+        where = "first dimension" if axis == 0 else f"axis {axis}"
+        raise ValueError(
+            f"All arrays must have the same size, also in their {where}. Received sizes: {sizes}"
+        )
     return sizes.pop()
 
 
@@ -230,7 +233,7 @@ def scan(
         raise TypeError(f"`f` should be a callable. Received: f={f}")
     if not isinstance(unroll, (bool, int)) or (not isinstance(unroll, bool) and unroll < 1):
         raise ValueError(
-            f"`unroll` must be a positive integer or boolean. Received: unroll={unroll}"
+            f"`unroll` must be an positive integer or boolean. Received: unroll={unroll}"
         )
     if xs is None and length is None:
         raise ValueError("Got no `xs` to scan over and `length` not provided.")

@@ -114,9 +114,11 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
     if len(x.shape) != 1:
         raise ValueError(f"Input tensor must be 1-dimensional. Received: input.shape={x.shape}")
     if not isinstance(bins, int) or bins <= 0:
-        raise ValueError(f"Argument `bins` should be a positive integer. Received: bins={bins}")
+        raise ValueError(
+            f"Argument `bins` should be a non-negative integer, above 0. Received: bins={bins}"
+        )
     if range and (len(range) < 2 or not isinstance(range, tuple)):
-        raise ValueError(f"range must be a tuple of two elements. Received: range={range}")
+        raise ValueError(f"Argument `range` must be a tuple of two elements. Received: {range=}")
     if range and range[1] < range[0]:
         raise ValueError(
             f"The second element of range must be greater than the first. Received: range={range}"

@@ -218,8 +218,6 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:
 
 def _count(argument: str, value: Any) -> int:
     value = static(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     if not isinstance(value, int):
         raise TypeError(f"Argument `{argument}` must be an integer. Received: {value!r}")
     return value

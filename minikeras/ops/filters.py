@@ -184,19 +184,21 @@ def _sides(size: Any, before: Any, after: Any, target: Any, sign: int, names: tu
     given = [one is not None for one in (before, after, target)]
     if sum(given) != 2:
         raise ValueError(
-            f"Exactly two of {names} must be given. Received:"
+            f"Must specify exactly two of {', '.join(names)}. Received:"
             f" {dict(zip(names, (before, after, target)))}"
         )
     if before is None or after is None:
         if size is None:
-            raise ValueError(f"The size of the images must be known to find {names}.")
+            side = names[2].removeprefix("target_")
+            raise ValueError(
+                f"When the {side} of the images is unknown, specify {names[0]} and {names[1]}"
+                f" instead of {names[2]}. Received: {dict(zip(names, (before, after, target)))}"
+            )
         rest = sign * (target - size)
         before, after = (rest - after, after) if before is None else (before, rest - before)
-    if before < 0 or after < 0:
-        raise ValueError(
-            f"{names[0]} and {names[1]} must be >= 0. Received: {names[0]}={before},"
-            f" {names[1]}={after}"
-        )
+    for argument, value in zip(names, (before, after)):
+        if value < 0:
+            raise ValueError(f"{argument} must be >= 0. Received: {argument}={value}")
     return before, after
 
 

@@ -187,7 +187,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     [1.0, 2.0]
     """
     if (x1 is None) != (x2 is None):
-        raise ValueError("`where` needs both `x1` and `x2`, or neither.")
+        raise ValueError("`x1` and `x2` either both should be `None` or neither of them.")
     if x1 is None:
         return nonzero(condition)
     return Where()(tensor(condition), operand(x1), operand(x2))
@@ -219,6 +219,7 @@ class Take(Kernel):
     axis: Any = None
 
     def forward(self, ctx: Any, x: Any, indices: Any) -> Any:
+        indices = array_of(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Argument `indices` must be integers. Received dtype {indices.dtype}")
         axis = self.axis

@@ -89,6 +89,8 @@ def concatenate(xs: Any, axis: Any = 0) -> Any:
     >>> minikeras.ops.concatenate([[1, 2], [3]]).tolist()
     [1, 2, 3]
     """
+    if axis is None:
+        raise ValueError("Argument `axis` must be an integer. Received: axis=None")
     return Concatenate(axis)(list(xs))
 
 
@@ -209,7 +211,13 @@ def append(x1: Any, x2: Any, axis: Any = None) -> Any:
     >>> minikeras.ops.append([1, 2], [3]).tolist()
     [1, 2, 3]
     """
-    return concatenate([tensor(x1), tensor(x2)], axis=axis)
+    x1, x2 = tensor(x1), tensor(x2)
+    if axis is not None and len(x1.shape) != len(x2.shape):
+        raise ValueError(
+            "Tensors are appended along an axis if they have as many axes. Received shapes:"
+            f" {x1.shape}, {x2.shape}"
+        )
+    return Concatenate(axis)([x1, x2])
 
 
 # Splits
@@ -372,7 +380,8 @@ class Unstack(Kernel):
         num = x.shape[axis] if self.num is None else self.num
         if num is None:
             raise ValueError(
-                f"The size of axis {self.axis} is unknown: pass `num`. Received shape: {x.shape}"
+                f"Cannot infer argument `num` from shape {x.shape}: the size of axis {self.axis}"
+                " is unknown. Pass `num`."
             )
         shape = [size for i, size in enumerate(x.shape) if i != axis]
         return [KerasTensor(shape, dtype=x.dtype) for _ in range(num)]

@@ -12,6 +12,7 @@ from minikeras.engine.symbolic import KerasTensor
 from minikeras.ops.base import (
     Kernel,
     array_of,
+    canonical_axes,
     canonical_axis,
     composite,
     is_inexact,
@@ -119,6 +120,7 @@ class Roll(Kernel):
         return np.roll(dy, np.negative(self.shift), self.axis)
 
     def compute_output_spec(self, x: Any) -> Any:
+        canonical_axes(self.axis, len(x.shape))
         return KerasTensor(x.shape, dtype=x.dtype)
 
 
@@ -206,6 +208,11 @@ class Repeat(Kernel):
             shape, axis = list(x.shape), canonical_axis(self.axis, len(x.shape))
         counts = [self.repeats] if isinstance(self.repeats, int) else list(self.repeats)
         if len(counts) > 1:
+            if shape[axis] not in (len(counts), None):
+                raise ValueError(
+                    f"Argument `repeats` must have one count for each of the {shape[axis]} values"
+                    f" along the axis, or one. Received: repeats={self.repeats}"
+                )
             shape[axis] = builtins.sum(counts)
         elif shape[axis] is not None:
             shape[axis] *= counts[0]

@@ -33,7 +33,8 @@ class Resize(Kernel):
             )
         if not isinstance(size, (list, tuple)) or len(size) != 2 or min(size) <= 0:
             raise ValueError(
-                "Argument `size` must be a tuple of two positive integers (height, width)."
+                "Argument `size` must be a tuple of two integers: `size` must have positive height"
+                " and width."
                 f" Received: size={size!r}"
             )
         if self.interpolation not in kernels.INTERPOLATIONS:

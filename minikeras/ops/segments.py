@@ -27,10 +27,15 @@ class _Segment(Kernel):
         raise NotImplementedError
 
     def forward(self, ctx: Any, data: Any, ids: Any) -> Any:
-        if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) != len(data):
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise ValueError(
-                "Argument `segment_ids` must be a vector of integers, one for each slice of `data`."
-                f" Received shape {ids.shape}, dtype {ids.dtype}, for data of shape {data.shape}"
+                "Argument `segment_ids` should be an 1-D vector, of integers. Received shape"
+                f" {ids.shape}, dtype {ids.dtype}"
+            )
+        if len(ids) != len(data):
+            raise ValueError(
+                "Argument `segment_ids` and `data` should have same leading dimension. Received"
+                f" shapes {ids.shape} and {data.shape}"
             )
         count = self.num_segments
         if count is None:

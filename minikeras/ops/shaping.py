@@ -18,6 +18,11 @@ from minikeras.ops.base import (
     view_spec,
 )
 
+_NO_PERMUTATION = (
+    "Argument `axes` must be a valid permutation: each axis once. Received: axes={axes}, x of shape"
+    " {shape}"
+)
+
 
 def new_shape(shape: tuple, target: Any) -> tuple:
     """What reshaping from `shape` (None where unknown) to `target` gives.
@@ -28,7 +33,8 @@ def new_shape(shape: tuple, target: Any) -> tuple:
     target = tuple(None if size is None else size.__index__() for size in target)
     if target.count(-1) > 1 or builtins.any(size is not None and size < -1 for size in target):
         raise ValueError(
-            "Argument `newshape` must hold sizes, at most one of them -1 (whatever is left)."
+            "Sizes must be a non-negative integer each, or at most one of them -1 (whatever is"
+            " left)."
             f" Received: newshape={target}"
         )
     if None in shape or None in target:
@@ -125,10 +131,7 @@ class Transpose(_View):
         if self.axes is not None and sorted(canonical_axes(self.axes, x.ndim)) != list(
             range(x.ndim)
         ):
-            raise ValueError(
-                f"Argument `axes` must name each of the {x.ndim} axes once. Received: axes="
-                f"{self.axes}, x of shape {x.shape}"
-            )
+            raise ValueError(_NO_PERMUTATION.format(axes=list(self.axes), shape=x.shape))
         return x.transpose(self.axes)
 
     def back(self, dy: Any) -> Any:
@@ -139,10 +142,7 @@ class Transpose(_View):
     def compute_output_spec(self, x: Any) -> Any:
         order = range(len(x.shape))[::-1] if self.axes is None else self.axes
         if sorted(canonical_axes(list(order), len(x.shape))) != list(range(len(x.shape))):
-            raise ValueError(
-                f"Argument `axes` must name each of the {len(x.shape)} axes once. Received: axes="
-                f"{self.axes}, x of shape {x.shape}"
-            )
+            raise ValueError(_NO_PERMUTATION.format(axes=list(order), shape=x.shape))
         return KerasTensor([x.shape[axis] for axis in order], dtype=x.dtype)
 
 
@@ -260,7 +260,7 @@ class Squeeze(_View):
         if self.axis is None:
             return KerasTensor([size for size in x.shape if size != 1], dtype=x.dtype)
         axes = canonical_axes(self.axis, len(x.shape))
-        if builtins.any(x.shape[axis] not in (1, None) for axis in axes):
+        if builtins.any(x.shape[axis] != 1 for axis in axes):
             raise ValueError(
                 f"Cannot squeeze axis={self.axis}: its size is not 1. Received shape: {x.shape}"
             )

@@ -47,6 +47,7 @@ class Sort(Kernel):
     def compute_output_spec(self, x: Any) -> Any:
         if self.axis is None:
             return KerasTensor((None if None in x.shape else math.prod(x.shape),), dtype=x.dtype)
+        canonical_axis(self.axis, len(x.shape))
         return KerasTensor(x.shape, dtype=x.dtype)
 
 
@@ -74,6 +75,7 @@ class Argsort(Kernel):
     def compute_output_spec(self, x: Any) -> Any:
         if self.axis is None:
             return KerasTensor((None if None in x.shape else math.prod(x.shape),), dtype="int32")
+        canonical_axis(self.axis, len(x.shape))
         return KerasTensor(x.shape, dtype="int32")
 
 
@@ -324,6 +326,8 @@ class Digitize(Kernel):
         return np.asarray(np.searchsorted(bins, x, "right"), "int32")
 
     def compute_output_spec(self, x: Any, bins: Any) -> Any:
+        if len(bins.shape) > 1:
+            raise ValueError(f"Argument `bins` must be a vector. Received shape: {bins.shape}")
         return KerasTensor(x.shape, dtype="int32")
 
 

@@ -153,7 +153,7 @@ def test_config_of_a_class_without_get_config_is_its_arguments():
             super().__init__(name=name)
             self.factor = factor
 
-    assert Scale(2.0, name="s").get_config() == {"factor": 2.0, "name": "s"}
+    assert Scale(2.0, name="s").get_config() == {"factor": 2.0, "offset": 0.0, "name": "s"}
     assert Scale.from_config({"factor": 3.0}).factor == 3.0
     with pytest.raises(NotImplementedError, match="get_config"):
         Scale(object()).get_config()
