@@ -120,10 +120,10 @@ class Operators:
         return bool(self._concrete())
 
     def __int__(self) -> int:
-        return int(self._concrete())
+        return int(self._concrete().item())  # of any shape, if it is one number
 
     def __float__(self) -> float:
-        return float(self._concrete())
+        return float(self._concrete().item())
 
     def __complex__(self) -> complex:
         return complex(self._concrete())

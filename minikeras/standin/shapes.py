@@ -1,17 +1,24 @@
-"""Shapes that answer TensorFlow's questions: `x.get_shape().as_list()`, `input_shape.rank`.
+"""What scripts expect of TensorFlow's tensors, where Keras itself says less.
 
-Only while minikeras stands in: elsewhere a shape is a plain tuple, which costs nothing.
+Shapes answer its questions: `x.get_shape().as_list()`, `input_shape.rank`. Data sets from folders
+and series are `tf.data.Dataset`s of tensors: `for images, labels in dataset.take(1):
+images[0].numpy()`. Only while minikeras stands in: elsewhere a shape is a plain tuple, and batches
+are plain arrays.
 """
 
 from __future__ import annotations
 
+import functools
+from importlib import import_module
 from typing import Any
 
 from minikeras.engine import layer as layers
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable
 
-_KINDS = (Tensor, KerasTensor, Variable)
+_KINDS: Any = (Tensor, KerasTensor, Variable)
+# The modules and functions that make data sets.
+_MAKERS = (("folders", "from_samples"), ("timeseries", "Dataset"))
 _before: dict[Any, Any] = {}
 
 
@@ -34,8 +41,30 @@ def install() -> None:
     layers._shape_of = shape_of
     for kind in _KINDS:
         _before[kind] = kind.__dict__["shape"]
-        kind.shape = answering(_before[kind])  # type: ignore[attr-defined, method-assign]
-        kind.get_shape = lambda tensor: tensor.shape  # type: ignore[attr-defined]
+        kind.shape = answering(_before[kind])
+        kind.get_shape = lambda tensor: tensor.shape
+    for name, function in _MAKERS:
+        module: Any = import_module(f"minikeras.utils.{name}")
+        _before[name] = vars(module)[function]
+        setattr(module, function, _of_tensors(_before[name]))
+
+
+def _of_tensors(make: Any) -> Any:
+    """A function that makes data sets of arrays, as one that makes `tf.data.Dataset`s."""
+
+    @functools.wraps(make)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        from minikeras.standin.tf.data import Dataset, _tensors
+
+        plain = make(*args, **kwargs)
+        if isinstance(plain, Dataset):
+            return plain
+        made = Dataset(lambda: map(_tensors, plain), plain._length)
+        for name in ("class_names", "file_paths", "_samples", "_batch_size"):
+            setattr(made, name, getattr(plain, name))
+        return made
+
+    return made
 
 
 def uninstall() -> None:
@@ -44,5 +73,7 @@ def uninstall() -> None:
         return
     layers._shape_of = _before.pop("find")
     for kind in _KINDS:
-        kind.shape = _before.pop(kind)  # type: ignore[attr-defined, method-assign]
-        del kind.get_shape  # type: ignore[attr-defined]
+        kind.shape = _before.pop(kind)
+        del kind.get_shape
+    for name, function in _MAKERS:
+        setattr(import_module(f"minikeras.utils.{name}"), function, _before.pop(name))

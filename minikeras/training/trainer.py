@@ -184,8 +184,8 @@ class Trainer(Steps):
         if isinstance(logs, dict) and set(logs) == set(metrics):
             # A `train_step` that returns its own loss need not update the tracker of that name.
             tracker = self._loss_tracker
-            if tracker is not None and not tracker.count.array:
-                return {**metrics, "loss": logs.get("loss", metrics.get("loss"))}
+            if tracker is not None and "loss" in logs and not tracker.count.array:
+                return {**metrics, "loss": logs["loss"]}
             return metrics
         return logs
 
