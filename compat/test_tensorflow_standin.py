@@ -455,6 +455,21 @@ CASES = {
         tf.strings.as_string([1.5, 2.25], precision=1),
         tf.strings.format("{} is {}", ("a", 1)) if False else tf.constant(""),
     ),
+    "io.decode_csv": lambda tf: (
+        *tf.io.decode_csv(["1,2.5,a", '3,,"b,c"'], [[0], [7.5], tf.constant([], tf.string)]),
+        *tf.io.decode_csv("1|2", [tf.constant([], tf.int64), [0.0]], field_delim="|"),
+    ),
+    "lookup": lambda tf: (
+        tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(["a", "b"]), tf.constant([1, 2])), -1
+        ).lookup(tf.constant([["b"], ["c"]])),
+        tf.lookup.StaticVocabularyTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(["a", "b"]), tf.constant([0, 1], tf.int64)
+            ),
+            1,
+        ).lookup(tf.constant(["b", "z"])),
+    ),
     # signal
     "signal": lambda tf: (
         tf.signal.rfft(A),

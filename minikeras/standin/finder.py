@@ -134,7 +134,7 @@ class StandIn(ModuleType):
         if homes == ("minikeras",):
             version = TF_KERAS_VERSION if name.startswith("tf_keras") else KERAS_VERSION
             self.__dict__.update(__version__=version, version=lambda: version)
-        elif name == "tensorflow":
+        elif name in ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"):
             self.__dict__["__version__"] = TENSORFLOW_VERSION
 
     def __getattr__(self, name: str) -> Any:

@@ -25,7 +25,7 @@ _SAVED_MODEL = (
     " `keras.models.load_model`."
 )
 _SUMMARY = "it does not write summaries by hand. Use the callback `keras.callbacks.TensorBoard`."
-_LOOKUP = "it has no lookup tables. Use the layers `StringLookup` and `IntegerLookup`."
+_LOOKUP = "it has other lookup tables. Use the layers `StringLookup` and `IntegerLookup`."
 _INTERNAL = "what is inside TensorFlow is not there. Use the public name."
 
 # Longest prefix counts. `tf` is any way to TensorFlow, `keras` any way to Keras.
@@ -50,7 +50,6 @@ REASONS: dict[str, str] = {
     "tf.io.serialize_sparse": _SPARSE,
     "tf.io.decode_proto": _RECORDS,
     "tf.python_io": _RECORDS,
-    "tf.io.decode_csv": "it does not parse CSV in graphs. Read the file with pandas or numpy.",
     "tf.data.experimental.CsvDataset": "it does not read CSV. Read the file with pandas, then"
     " `tf.data.Dataset.from_tensor_slices(dict(frame))`.",
     "tf.data.experimental.make_csv_dataset": "it does not read CSV. Read the file with pandas, then"

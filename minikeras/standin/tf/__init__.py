@@ -47,6 +47,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "gfile": ("gfile",),
     "linalg": ("linalg",),
     "logging": ("logging",),
+    "lookup": ("lookup",),
+    "lookup.experimental": ("lookup",),
     "losses": ("minikeras.losses",),
     "math": ("math",),
     "metrics": ("minikeras.metrics",),

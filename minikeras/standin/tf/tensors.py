@@ -137,7 +137,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None)
         name: Not used.
     """
     array = _text(array_of(value))
-    if dtype is not None and as_dtype(dtype) != "string":
+    if dtype is not None and not (array.dtype == object and as_dtype(dtype) == "string"):
         array = array.astype(dtypes.to_numpy_dtype(as_dtype(dtype).name))
     if shape is not None:
         shape = static(shape)
