@@ -118,8 +118,8 @@ NAMES["utils"]["get_source_inputs"] = NAMES["engine"]["get_source_inputs"]
 NAMES["legacy"] = {"MaxoutDense": NAMES["layers"]["MaxoutDense"]}
 
 _PRETRAINED = (
-    "a model of layers of your own: pretrained weights are downloads, which are not part of"
-    " minikeras. Weights that you have in a file are read by `model.load_weights`"
+    "one of the networks that are there: VGG, ResNet, MobileNet, InceptionV3, Xception (see"
+    " `applications`), or layers of your own"
 )
 _GRAPH = "a functional model: `Model(inputs, outputs)`"
 # Module -> name in it that is gone -> what to use instead. Importing it works; using it says so.
@@ -153,10 +153,11 @@ GONE: dict[str, dict[str, str]] = {
     "preprocessing": {},
     "applications": dict.fromkeys(
         (
-            "DenseNet121", "DenseNet169", "DenseNet201", "EfficientNetB0", "InceptionResNetV2",
-            "InceptionV3", "MobileNet", "MobileNetV2", "NASNetLarge", "NASNetMobile", "ResNet101",
-            "ResNet152", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception",
-            "decode_predictions", "preprocess_input",
+            "ConvNeXtBase", "ConvNeXtSmall", "ConvNeXtTiny", "DenseNet121", "DenseNet169",
+            "DenseNet201", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3",
+            "EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7",
+            "EfficientNetV2B0", "EfficientNetV2S", "InceptionResNetV2", "MobileNetV3Large",
+            "MobileNetV3Small", "NASNetLarge", "NASNetMobile",
         ),
         _PRETRAINED,
     ),
@@ -164,13 +165,11 @@ GONE: dict[str, dict[str, str]] = {
 _TOPOLOGY = ("layers", "models", "engine")
 # Module that is gone -> the modules that have its names.
 PATHS: dict[str, tuple[str, ...]] = {
-    "applications": (),
     **{
         f"applications.{name}": ("applications",)
         for name in (
-            "densenet", "efficientnet", "imagenet_utils", "inception_resnet_v2", "inception_v3",
-            "mobilenet", "mobilenet_v2", "nasnet", "resnet", "resnet50", "resnet_v2", "vgg16",
-            "vgg19", "xception",
+            "convnext", "densenet", "efficientnet", "efficientnet_v2", "inception_resnet_v2",
+            "mobilenet_v3", "nasnet",
         )
     },
     "backend.common": ("backend",),
