@@ -119,6 +119,11 @@ class InputLayer(Layer):
                     f" `{argument}` argument. Received: {argument}={value}, and a tensor with {own}"
                 )
 
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor, as in Keras 1 and 2 (in Keras 3 an empty list)."""
+        return self.output
+
     def call(self) -> Any:
         """Nothing: use `output`."""
         return None

@@ -83,3 +83,11 @@ def test_a_model_that_is_only_its_train_step():
     model.compile("sgd")
     losses = model.fit(X, X[:, :1] * 3, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_the_input_of_an_input_layer_is_its_tensor():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, L.Dense(1)(inputs))
+    assert model.layers[0].input is inputs
+    first = keras.backend.function([model.layers[0].input], [model.layers[1].output])
+    np.testing.assert_allclose(first([X])[0], model.predict(X, verbose=0))
