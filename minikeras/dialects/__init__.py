@@ -47,18 +47,24 @@ def warn_once(old: str, new: str) -> None:
         old: The spelling that was understood.
         new: Today's spelling, or what to do instead.
     """
-    if _silent or old in _warned:
+    tell_once(old, f"`{old}` is the spelling of an older Keras. Today: `{new}`.")
+
+
+def tell_once(key: str, text: str) -> None:
+    """Warns of a spelling of an older Keras with a text of its own, the first time.
+
+    Args:
+        key: What is remembered.
+        text: The text.
+    """
+    if _silent or key in _warned:
         return
-    _warned.add(old)
+    _warned.add(key)
     depth, frame = 1, sys._getframe(1)
     skipped = ("minikeras", "importlib", "functools")
     while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith(skipped):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(
-        f"`{old}` is the spelling of an older Keras. Today: `{new}`.",
-        KerasDeprecationWarning,
-        stacklevel=depth + 1,
-    )
+    warnings.warn(text, KerasDeprecationWarning, stacklevel=depth + 1)
 
 
 def translate_construction(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> Any:

@@ -48,12 +48,9 @@ _RATE_ERROR = (
 
 def warn_old_spelling(text: str) -> None:
     """Warn that an argument of an older Keras was understood."""
-    category: type[Warning]
-    try:
-        from minikeras.dialects import KerasDeprecationWarning as category  # type: ignore
-    except ImportError:
-        category = DeprecationWarning
-    warnings.warn(text, category, stacklevel=4)
+    from minikeras.dialects import tell_once
+
+    tell_once(text, text)
 
 
 class Optimizer:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import minikeras
-from minikeras import ops, optimizers
+from minikeras import dialects, ops, optimizers
 from minikeras.engine import registry
 from minikeras.engine.variable import Variable
 from minikeras.optimizers import plan
@@ -207,6 +207,7 @@ def test_options_may_change_between_steps():
 
 
 def test_spellings_of_keras_2():
+    dialects.silence(False)  # each spelling warns once
     with pytest.warns(DeprecationWarning, match="learning_rate"):
         optimizer = optimizers.SGD(lr=1)
     assert float(optimizer.learning_rate) == 1.0
@@ -220,6 +221,7 @@ def test_spellings_of_keras_2():
         steps.append((before - v.numpy()).item())
     np.testing.assert_allclose(steps, [1, 1 / 1.5, 1 / 2], rtol=1e-6)
     assert optimizer.get_config()["decay"] == 0.5
+    dialects.silence(False)
     with pytest.warns(DeprecationWarning):
         assert optimizers.SGD.from_config(optimizer.get_config()).decay == 0.5
 

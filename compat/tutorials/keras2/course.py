@@ -1,0 +1,80 @@
+"""`course.py` as it was written for Keras 2."""
+
+import os
+import sys
+
+import numpy as np
+
+if "--keras" in sys.argv:
+    import tf_keras as keras
+else:
+    import minikeras as keras
+
+Dense, Sequential = keras.layers.Dense, keras.models.Sequential
+EarlyStopping = keras.callbacks.EarlyStopping
+SMALL = bool(os.environ.get("TUTORIAL_SMALL"))
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def table(name):
+    rows = np.genfromtxt(os.path.join(HERE, "data", name), delimiter=",", skip_header=1)
+    if SMALL:
+        rows = rows[:150]
+    return rows[:, 1:].astype("float32"), rows[:, 0].astype("float32")
+
+
+X, y = table("wages.csv")
+model = Sequential()
+model.add(Dense(50, activation="relu", input_dim=X.shape[1]))
+model.add(Dense(32, activation="relu"))
+model.add(Dense(1))
+model.compile(loss="mean_squared_error", optimizer=keras.optimizers.Adam(lr=0.001))
+model.fit(X, y, epochs=3 if SMALL else 30, verbose=0)
+print("Mean squared error of wages:", model.evaluate(X, y, verbose=0))
+
+X, survived = table("passengers.csv")
+X = (X - X.mean(0)) / X.std(0)
+Y = keras.utils.to_categorical(survived, num_classes=2, dtype="float32")
+
+
+def classifier(optimizer="adam", widths=(32,)):
+    model = Sequential()
+    for place, width in enumerate(widths):
+        shape = {"input_shape": (X.shape[1],)} if not place else {}
+        model.add(Dense(width, activation="relu", **shape))
+    model.add(Dense(2, activation="softmax"))
+    model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["acc"])
+    return model
+
+
+model = classifier(widths=(100, 100))
+history = model.fit(
+    X,
+    Y,
+    validation_split=0.3,
+    epochs=4 if SMALL else 30,
+    callbacks=[EarlyStopping(patience=2)],
+    verbose=0,
+).history
+print("Stopped after", len(history["loss"]), "epochs, best", max(history["val_acc"]))
+
+for rate in [0.000001, 0.01, 1.0]:
+    model = classifier(keras.optimizers.SGD(lr=rate), widths=(100, 100))
+    model.fit(X, Y, epochs=2 if SMALL else 10, verbose=0)
+
+for widths in [(10,), (100,), (50, 50, 50)]:
+    model = classifier(widths=widths)
+    model.fit(
+        X,
+        Y,
+        validation_split=0.2,
+        epochs=2 if SMALL else 15,
+        callbacks=[EarlyStopping(monitor="val_loss", patience=5)],
+        verbose=0,
+    )
+
+model.save("course.h5", save_format="h5")
+my_model = keras.models.load_model("course.h5")
+predictions = my_model.predict(X, verbose=0)
+model.predict(X, verbose=0)
+os.remove("course.h5")
