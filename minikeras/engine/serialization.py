@@ -94,8 +94,8 @@ def serialize(obj: Any) -> Any:
         if built is not None:
             record["build_config"] = _serialize_plain(built)
     compile_config = getattr(obj, "get_compile_config", None)
-    if compile_config is not None and getattr(obj, "compiled", False):
-        compiled = compile_config()
+    if compile_config is not None:
+        compiled = compile_config() if getattr(obj, "compiled", False) else {}
         if compiled is not None:
             record["compile_config"] = compiled
     return record
@@ -136,8 +136,8 @@ def _serialize_named(obj: Any) -> dict:
     else:
         module, registered = obj.__module__, registry.get_registered_name(obj)
     # What is public under another name than its own is found under that one only.
-    name = getattr(obj, "_keras_name", obj.__name__)
-    registered = registered or getattr(obj, "_keras_registered", None)
+    name = obj.__dict__.get("_keras_name", obj.__name__)
+    registered = registered or obj.__dict__.get("_keras_registered")
     return {
         "module": module,
         "class_name": name,

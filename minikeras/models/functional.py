@@ -349,6 +349,7 @@ class Functional(GraphModel, Model):
 
     _no_track = Model._no_track | {"_graph_model", "graph", "_inputs_struct", "_outputs_struct"}
     _keras_module = "keras.src.models.functional"
+    _keras_registered = "Functional"
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -522,8 +523,8 @@ class Functional(GraphModel, Model):
         self.__dict__["built"] = True
 
     def get_build_config(self) -> dict | None:
-        """None: the graph says it all."""
-        return None
+        """No shape: the graph says it all."""
+        return {"input_shape": None}
 
     # Configuration
 
@@ -722,6 +723,9 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
             pending = rest
 
     def tensor_of(key: Any) -> KerasTensor:
+        if (key[0], key[1]) not in made and (key[0], 0) in made:
+            # Keras counts the creation of a nested model as its first call, in places.
+            key = [key[0], max(index for name, index in made if name == key[0]), key[2]]
         try:
             return made[(key[0], key[1])][key[2]]
         except (KeyError, IndexError, TypeError):
@@ -761,7 +765,8 @@ def _arguments_from(node: Any, made: dict) -> tuple[list, dict]:
                         raise _NotYet(history and history[0])
                     return made[(history[0], history[1])][history[2]]
                 if "class_name" in value and "config" in value:
-                    return serialization.deserialize(value)
+                    constant = serialization.deserialize(value)
+                    return constant.array if isinstance(constant, Tensor) else constant
                 return {key: walk(item) for key, item in value.items()}
             if isinstance(value, list):
                 items = [walk(item) for item in value]

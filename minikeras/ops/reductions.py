@@ -243,6 +243,10 @@ class Any_(Reduction, register=False):
         return np.asarray(np.any(x, self.axes(x), keepdims=self.keepdims))
 
 
+# Files name it so; here the name is taken by `typing`.
+Any_.__name__ = "Any"
+
+
 class Logsumexp(Reduction):
     """Logarithm of the sum of exponentials along axes."""
 
