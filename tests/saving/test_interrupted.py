@@ -21,37 +21,60 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("MINIKERAS_KILLS", 4))
 NAMES = ["m.keras", "m.h5", "m.weights.h5"]
 
-# Saves models of ones, twos, ... under one name for ever. A byte says that it began.
+# For each line, a number, a process that saves models of this and all following numbers under one
+# name for ever. It is made by forking: what takes long is done once.
 SCRIPT = """
-import sys, itertools
+import itertools, os, signal, sys
 import minikeras as keras
 import numpy as np
-path, first = sys.argv[1], int(sys.argv[2])
+path = sys.argv[1]
 model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64), keras.layers.Dense(64)])
 model.compile("adam", "mse")
 save = model.save_weights if "weights" in path else model.save
-for number in itertools.count(first):
-    model.set_weights([np.full_like(one, number) for one in model.get_weights()])
-    save(path)
-    if number == first:
-        print("began", flush=True)
+save(path)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the killed
+for line in sys.stdin:
+    if os.fork() == 0:
+        for number in itertools.count(int(line)):
+            model.set_weights([np.full_like(one, number) for one in model.get_weights()])
+            save(path)
+            if number == int(line):
+                print(os.getpid(), flush=True)
 """
 
 
-def saver(path, first=1):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(path), str(first)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout.readline() == b"began\n"
-    return process
+class Savers:
+    """Processes that save to one path until they are killed."""
 
+    def __init__(self, path):
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", SCRIPT, str(path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.living = []
 
-def kill(process):
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    def start(self, first):
+        self.process.stdin.write(f"{first}\n")
+        self.process.stdin.flush()
+        self.living.append(int(self.process.stdout.readline()))
+
+    def kill(self):
+        os.kill(self.living[-1], signal.SIGKILL)
+        self.living.pop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        while self.living:
+            self.kill()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
 
 
 def network():
@@ -74,13 +97,14 @@ def assert_whole(path):
 def test_a_killed_save_leaves_a_whole_file(name, tmp_path):
     rng = random.Random(name)
     path = tmp_path / name
-    for turn in range(-(-KILLS // len(NAMES))):
-        process = saver(path, first=1 + turn * 1000)
-        time.sleep(rng.uniform(0, 0.08))
-        kill(process)
-        assert_whole(path)
-        # At most what this process was writing; what others left is removed by the next.
-        assert len(list(tmp_path.iterdir())) <= 2
+    with Savers(path) as savers:
+        for turn in range(-(-KILLS // len(NAMES))):
+            savers.start(1 + turn * 1000)
+            time.sleep(rng.uniform(0, 0.03))
+            savers.kill()
+            assert_whole(path)
+            # At most what this process was writing; what others left is removed by the next.
+            assert len(list(tmp_path.iterdir())) <= 3
     network().save_weights(path) if "weights" in name else network().save(path)
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
@@ -88,14 +112,12 @@ def test_a_killed_save_leaves_a_whole_file(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_save_to_one_name(name, tmp_path):
     path = tmp_path / name
-    processes = [saver(path, 1), saver(path, 10_000)]
-    try:
+    with Savers(path) as savers:
+        savers.start(1)
+        savers.start(10_000)
         for _ in range(5):
             assert_whole(path)
             time.sleep(0.02)
-    finally:
-        for process in processes:
-            kill(process)
     assert_whole(path)
 
 
