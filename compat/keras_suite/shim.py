@@ -162,6 +162,8 @@ FLAGS: dict[str, Any] = {
     )(function, args, kwargs),
     "saving.saving_lib._MEMORY_UPPER_BOUND": 0.5,
     "backend.common.symbolic_scope.in_symbolic_scope": lambda: False,
+    # Moves tensors of TensorFlow to the backend that is at work.
+    "utils.backend_utils.convert_tf_tensor": lambda outputs, dtype=None: outputs,
 }
 
 # Private names of Keras -> their counterparts in minikeras: the same thing by another name.
