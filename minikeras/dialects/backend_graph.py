@@ -139,7 +139,8 @@ class _Function:
         from minikeras.models import Function
 
         self.single = not isinstance(inputs, (list, tuple))
-        self.inputs = [inputs] if self.single else list(inputs)
+        # `model.input` is a list where the model was made of one.
+        self.inputs = [inputs] if self.single else tree.flatten(list(inputs))
         for one in self.inputs:
             if not isinstance(one, (KerasTensor, int)):
                 raise ValueError(
@@ -167,7 +168,7 @@ class _Function:
             self.made = Function(given, self.symbolic, name=name)
 
     def __call__(self, *values: Any) -> Any:
-        values = values[0] if len(values) == 1 else values
+        values: Any = values[0] if len(values) == 1 else values  # type: ignore[no-redef]
         if self.single and not (isinstance(values, (list, tuple)) and len(values) == 1):
             values = [values]
         if len(values) != len(self.inputs):

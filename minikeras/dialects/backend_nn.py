@@ -184,7 +184,7 @@ def normalize_batch_in_training(
         None if one is None else ops.reshape(one, [-1 if size is None else size for size in shape])
         for one in (mean, var, beta, gamma)
     ]
-    y = batch_normalization(x, *wide, epsilon=epsilon)  # type: ignore[arg-type]
+    y = batch_normalization(x, *wide[:4], -1, epsilon)
     fused = len(x.shape) == 4 and list(axes) in ([0, 1, 2], [0, 2, 3])
     if fused and None not in x.shape:
         # The kernel of TensorFlow for images returns the unbiased variance.
@@ -313,7 +313,7 @@ def _local(x: Any, kernel: Any, size: Any, strides: Any, places: Any, data_forma
     patches = []
     for place in np.ndindex(*places):
         window = tuple(slice(p * s, p * s + k) for p, s, k in zip(place, strides, size))
-        patches.append(ops.reshape(x[(slice(None), *window)], (-1, kernel.shape[1])))
+        patches.append(ops.reshape(x[(slice(None),) + window], (-1, kernel.shape[1])))
     y = ops.einsum("npi,pio->npo", ops.stack(patches, axis=1), kernel)
     y = ops.reshape(y, (-1, *places, kernel.shape[-1]))
     return ops.moveaxis(y, -1, 1) if first else y

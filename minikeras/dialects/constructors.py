@@ -151,6 +151,8 @@ def translate(
                 warn_once(f"{cls.__name__}({listed})", f"{cls.__name__} with these by name")
             args = ()
             found = [key for key in kwargs if renamed.get(key, key) != key and not _both(cls, key)]
+    if first and args:
+        args, kwargs = _by_todays_names(cls, args, kwargs)
     new = dict(kwargs)
     for key in found:
         target = renamed[key]
@@ -186,6 +188,16 @@ def translate(
     return None
 
 
+def _by_todays_names(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Positional arguments by the names that they have today, so that defaults do not meet them."""
+    taken = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [one.name for one in taken if one.kind in kinds]
+    if len(args) > len(names) or set(names[: len(args)]) & set(kwargs):
+        return args, kwargs  # the constructor says what is wrong
+    return (), {**dict(zip(names, args)), **kwargs}
+
+
 # No layer of today knows these.
 _ONLY_IN_KERAS_1 = {
     "nb_row", "nb_col", "kernel_dim1", "forget_bias_init", "dim_ordering", "atrous_rate",
@@ -197,7 +209,7 @@ def _is_ordered(name: str, args: tuple) -> bool:
     if name in ("Conv2D", "SeparableConv2D", "LocallyConnected2D", "Conv2DTranspose", "Conv3D"):
         return isinstance(args[1], int)
     if name in ("Dense", "LSTM", "GRU", "SimpleRNN"):
-        return isinstance(args[1], str) and args[1] not in registry.activations
+        return isinstance(args[1], str) and registry.activations.find(args[1]) is None
     return True
 
 

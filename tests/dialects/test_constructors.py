@@ -108,6 +108,18 @@ def test_convolution_of_keras_1_in_order():
     assert config_of(made) == config_of(today)
 
 
+def test_positional_arguments_that_are_alike_in_all_generations():
+    for old in (
+        layers.Dense(3, "relu", init="one"),
+        layers.Dense(3, "one", activation="relu", bias=True),
+    ):
+        today = layers.Dense(3, "relu", kernel_initializer="ones")
+        assert config_of(old) == config_of(today)
+    assert layers.LSTM(3, "relu", inner_activation="sigmoid").activation.__name__ == "relu"
+    with pytest.raises(TypeError, match="by position"):
+        layers.Dense(3, "one", init="zero")
+
+
 def test_functional_model_by_input_and_output():
     x = minikeras.Input((3,))
     model = minikeras.Model(input=x, output=layers.Dense(2)(x), name="m")
