@@ -29,12 +29,18 @@ MATTER = (
 NOT_OFFERED = {
     "keras.applications": "VGG, ResNet, MobileNet, Inception and Xception are there",
     "keras.distribution": "one machine; data parallelism is work of its own",
-    "keras.distillation": "not there yet",
+    "keras.distillation": "a training loop of one paper's; `train_step` can be overridden",
     "keras.export": "formats of other frameworks",
     "keras.quantizers": "no quantized layers",
-    "keras.visualization": "pictures of detection data sets",
-    "keras.utils.bounding_boxes": "pictures of detection data sets",
-    "keras.utils.FeatureSpace": "not there yet",
+    "keras.visualization": "galleries of detection data sets; they need OpenCV in Keras too",
+    **{
+        f"keras.{name}": "no quantized layers"
+        for name in (
+            "Quantizer dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy"
+            " dtype_policies.Int4DTypePolicy dtype_policies.QuantizedDTypePolicy"
+            " dtype_policies.QuantizedFloat8DTypePolicy"
+        ).split()
+    },
     "keras.layers.TFSMLayer": "needs TensorFlow",
     "keras.layers.JaxLayer": "needs JAX",
     "keras.layers.FlaxLayer": "needs Flax",
@@ -45,6 +51,9 @@ NOT_OFFERED = {
 
 # Why a signature differs.
 OTHER_SIGNATURE: dict[str, str] = {
+    "keras.KerasTensor": "unknown keywords are refused, not ignored",
+    "keras.Variable": "`layout`, of distribution, is in `**kwargs`",
+    "keras.preprocessing.image.smart_resize": "`**kwargs` choose another backend in Keras",
     "keras.name_scope": "`caller`, `deduplicate`, `override_parent`, in `**kwargs` in Keras",
     "keras.optimizers.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
     "keras.Optimizer": "Keras hides the arguments behind `*args, **kwargs`",
@@ -113,7 +122,7 @@ def status(name: str) -> tuple[str, str]:
     thing = find(name)
     # A name of an older Keras that only explains itself is not the thing.
     explains = str(getattr(thing, "__module__", "")).startswith("minikeras.dialects")
-    if thing is None or (reasons and explains):
+    if thing is None or (reasons and explains) or name in NOT_OFFERED:
         if reasons:
             return "not offered", NOT_OFFERED[max(reasons, key=len)]
         return "missing", ""

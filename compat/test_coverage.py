@@ -7,8 +7,6 @@ import pytest
 
 # The share of names that are there with an equal signature. It may only grow.
 SHARE = dict.fromkeys(api.MATTER, 0.97)
-# Drawings of models, FeatureSpace, bounding boxes and KerasFileEditor are not there yet.
-SHARE |= {"utils": 0.72, "saving": 0.92}
 
 
 @pytest.mark.parametrize("space", api.MATTER)

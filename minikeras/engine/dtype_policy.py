@@ -242,11 +242,11 @@ def get(identifier: Any) -> Any:
         ) from None
 
 
-def serialize(policy: Any) -> dict:
+def serialize(dtype_policy: Any) -> dict:
     """The config of a policy."""
     from minikeras.engine import serialization
 
-    return serialization.serialize(policy)
+    return serialization.serialize(dtype_policy)
 
 
 def deserialize(config: dict, custom_objects: dict | None = None) -> Any:
