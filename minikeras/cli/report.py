@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import Any
 
 from minikeras import dialects
-from minikeras.dialects import calls, constructors, merging, names
+from minikeras.dialects import calls, configs, constructors, merging, names
+from minikeras.engine.layer import Layer
 from minikeras.engine.spelling import known_keywords
 from minikeras.optimizers import Optimizer
 from minikeras.standin.finder import _BY_LENGTH, ROOTS, StandIn, hint
@@ -388,6 +389,13 @@ class _Reader(ast.NodeVisitor):
         """Which keywords are understood."""
         if not cls.__module__.startswith("minikeras."):
             return set(kwargs)
+        strict = issubclass(cls, (Layer, Optimizer))
+        if not strict and any(
+            _takes_any(vars(one)["__init__"])
+            for one in cls.__mro__
+            if "__init__" in vars(one) and one is not object
+        ):
+            return set(kwargs)  # it passes them on
         known = set(known_keywords(cls) or ()) | {"name", "dtype", "trainable", "weights"}
         known |= {"batch_input_shape", "self"}
         old = {key for key in kwargs if key not in known}
@@ -406,6 +414,9 @@ class _Reader(ast.NodeVisitor):
             if key in kwargs and hasattr(cls, "get_weights"):
                 self.add(node, "old", f"{cls.__name__}({key}=...)", today)
         name = cls.__name__
+        for key in [key for home, key in configs.OTHER_LAYERS if home == name and key in kwargs]:
+            self.add(node, "old", f"{name}({key}=...)", f"{name}() without it, which is gone")
+            known.add(key)
         if (name, "period") in calls._SPECIAL and "period" in kwargs:
             self.add(node, "old", "ModelCheckpoint(period=...)", "ModelCheckpoint(save_freq=...)")
         known |= {key for home, key in calls._SPECIAL if home == name}
@@ -423,8 +434,6 @@ class _Reader(ast.NodeVisitor):
             left = self._translated(
                 node, lambda: constructors.translate(cls, args, dict(kwargs)), old
             )
-        if _takes_any(vars(cls).get("__init__")) and known_keywords(cls) is None:
-            return set(kwargs)
         return set(kwargs) - (left - known)
 
     def _translated(self, node: ast.AST, translate: Callable[[], Any], left: set) -> set:

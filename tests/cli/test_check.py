@@ -3,6 +3,7 @@
 
 import json
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -155,3 +156,11 @@ def test_what_cannot_be_read(tmp_path, capsys):
     assert f"{path}:1: not Python 3" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "none.py")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_scripts_that_run_miss_nothing(capsys):
+    scripts = sorted((Path(__file__).parents[2] / "compat" / "scripts").glob("*.py"))
+    main(["check", *map(str, scripts)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if ": missing: " in line] == []
+    assert len([line for line in lines if line.endswith(" missing")]) == len(scripts)
