@@ -156,6 +156,12 @@ def fold(
     )(x)
 
 
+def _block_size(value: Any) -> int:
+    if not isinstance(value, int) or value < 2:
+        raise ValueError(f"`block_size` must be at least 2. Received: block_size={value}")
+    return value
+
+
 @composite
 def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
     """Channels laid out as blocks of `block_size` by `block_size` pixels.
@@ -164,7 +170,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
     >>> minikeras.ops.depth_to_space(minikeras.ops.ones((1, 2, 2, 4)), 2).shape
     (1, 4, 4, 1)
     """
-    x, b = tensor(x), block_size
+    x, b = tensor(x), _block_size(block_size)
     first = data_format == "channels_first"
     if first:
         x = transpose(x, (0, 2, 3, 1))
@@ -187,7 +193,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     >>> minikeras.ops.space_to_depth(minikeras.ops.ones((1, 4, 4, 1)), 2).shape
     (1, 2, 2, 4)
     """
-    x, b = tensor(x), block_size
+    x, b = tensor(x), _block_size(block_size)
     first = data_format == "channels_first"
     if first:
         x = transpose(x, (0, 2, 3, 1))

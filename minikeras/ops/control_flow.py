@@ -144,9 +144,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
 def _length(structure: Any, axis: int = 0) -> int:
     sizes = {tensor(leaf).shape[axis] for leaf in tree.flatten(structure)}
     if len(sizes) != 1:
-        where = "first dimension" if axis == 0 else f"axis {axis}"
         raise ValueError(
-            f"All arrays must have the same size, also in their {where}. Received sizes: {sizes}"
+            "All arrays must have the same size in the first dimension that is walked, axis"
+            f" {axis}. Received sizes: {sizes}"
         )
     return sizes.pop()
 

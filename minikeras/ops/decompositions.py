@@ -311,6 +311,8 @@ class Solve(Kernel):
 
     def compute_output_spec(self, a: Any, b: Any) -> Any:
         check_matrices(a, "solve")
+        if len(b.shape) not in (len(a.shape) - 1, len(a.shape)):
+            raise ValueError(f"The shapes do not fit: a has {a.shape}, b has {b.shape}.")
         rows = b.shape[-1] if len(b.shape) == len(a.shape) - 1 else b.shape[-2]
         if rows not in (a.shape[-1], None):
             raise ValueError(f"The shapes do not fit: a has {a.shape}, b has {b.shape}.")

@@ -450,4 +450,8 @@ def extract_patches_3d(
     size = static(size)
     if isinstance(size, int):
         size = (size, size, size)
+    if len(size) != 3:
+        raise TypeError(
+            f"Invalid `size` argument. Expected an int or a tuple of length 3. Received: {size}"
+        )
     return extract_patches(volumes, size, strides, dilation_rate, padding, data_format)

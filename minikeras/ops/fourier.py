@@ -26,6 +26,8 @@ def _pair(x: Any) -> list:
             "Both the real and imaginary parts should have the same shape. Received: x[0].shape ="
             f" {tuple(real.shape)}, x[1].shape = {tuple(imaginary.shape)}"
         )
+    if not real.shape:
+        raise ValueError(f"Input should have rank >= 1. Received: x={x}")
     if any(dtypes.to_numpy_dtype(part.dtype).kind != "f" for part in (real, imaginary)):
         raise ValueError(f"At least one tensor in input `x` is not of type float. Received: x={x}.")
     return [real, imaginary]
