@@ -463,3 +463,34 @@ def test_unset_safe_mode_is_safe_for_clones(marker):
     refused(keras.layers.Lambda.from_config, record, match="lambda|Lambda")
     refused(registry.layers.deserialize, layer_record("Lambda", record), match="lambda|Lambda")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_second_lambda_finds_no_open_door(door, marker, tmp_path):
+    records = [
+        layer_record("Lambda", {"name": form, "function": lambda_config(marker, form)})
+        for form in ("unsafe", "code")
+    ]
+    refused(through, door, sequential(*records), tmp_path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("key", ["loss", "metrics", "optimizer"])
+def test_compile_settings_run_nothing(key, marker, tmp_path):
+    config = serialization.serialize(small())
+    config["compile_config"][key] = lambda_config(marker, "value")
+    write_keras(tmp_path / "m.keras", config)
+    refused(keras.saving.load_model, tmp_path / "m.keras", match="m.keras")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("door", ["keras", "h5", "json", "deserialize"])
+@pytest.mark.parametrize("vocabulary", ["/etc/passwd", "http://localhost/words"])
+def test_text_layers_read_no_files(door, vocabulary, tmp_path):
+    record = layer_record("TextVectorization", {"name": "v", "vocabulary": vocabulary})
+    refused(through, door, sequential(record), tmp_path)
+
+
+def test_pickles_are_not_loaded_as_weights(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.array([print], dtype=object))
+    refused(small().load_weights, tmp_path / "w.npz")
