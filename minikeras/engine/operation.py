@@ -543,6 +543,9 @@ def _evaluate_twice(function: Any, args: tuple, kwargs: dict, leaves: list) -> t
                 _matching_fill(leaves, axis, *_SECOND),
             )
         )
+    # Cropping needs large images, padding to a size small ones.
+    ways.append((_plain_fill(360, 480), _plain_fill(420, 600)))
+    ways.append((_plain_fill(2, 3), _plain_fill(3, 4)))
     problem: Exception | None = None
     for way in ways:
         try:
