@@ -141,6 +141,10 @@ class Layer(LayerWeights, Operation):
         self.autocast = autocast
         self._input_spec: Any = None
         self.supports_masking = getattr(type(self), "supports_masking", self._makes_masks())
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ValueError(
+                f"Expected argument `trainable` to be a boolean. Received: trainable={trainable!r}"
+            )
         self._trainable = bool(trainable)
 
     # Attributes
