@@ -84,8 +84,8 @@ def run_files(files: list[str], options: argparse.Namespace) -> list[dict]:
                 child = worker.start(file, rows, log, only=options.k, tracebacks=options.tracebacks)
                 running[child], about[child] = time.monotonic(), (file, rows, log)
                 limits[child] = options.limit
-            child, status = worker.wait(running, limits)
-            seconds = time.monotonic() - running.pop(child)
+            child, status, seconds = worker.wait(running, limits)
+            del running[child]
             file, rows, log = about.pop(child)
             lines = [json.loads(line) for line in rows.read_text().splitlines() if line]
             record = outcome_of(file, lines, status, seconds, log)

@@ -144,19 +144,23 @@ def start(file: str, results: Path, log: Path, **options: Any) -> int:
     return 0
 
 
-def wait(running: dict[int, float], limit: dict[int, float]) -> tuple[int, int]:
-    """Wait for any of the children; ends the one that is over its time. (id, status)."""
+def wait(running: dict[int, float], limit: dict[int, float]) -> tuple[int, int, float]:
+    """Wait for any of the children; ends the one that is over its time.
+
+    Returns:
+        Its id, its status (-1: out of time), and the seconds of computing it took.
+    """
     nap = 0.005
     while True:
-        done, status = os.waitpid(-1, os.WNOHANG)
+        done, status, usage = os.wait4(-1, os.WNOHANG)
         if done in running:
             end_group(done)
-            return done, status
+            return done, status, usage.ru_utime + usage.ru_stime
         for child, since in running.items():
             if time.monotonic() - since > limit[child]:
                 end_group(child)
-                os.waitpid(child, 0)
-                return child, -1
+                usage = os.wait4(child, 0)[2]
+                return child, -1, usage.ru_utime + usage.ru_stime
         time.sleep(nap)
         nap = min(nap * 1.5, 0.1)
 
