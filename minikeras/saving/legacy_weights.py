@@ -10,7 +10,8 @@ import numpy as np
 
 from minikeras.engine.layer import Layer
 
-_GATES_OF_KERAS_1 = {"LSTM": (0, 2, 1, 3), "GRU": (0, 1, 2)}  # i, c, f, o -> i, f, c, o
+# i, c, f, o -> i, f, c, o
+_GATES_OF_KERAS_1 = {"LSTM": (0, 2, 1, 3), "ConvLSTM2D": (0, 2, 1, 3), "GRU": (0, 1, 2)}
 _FLIPPED_BY_THEANO = (
     "Conv1D",
     "Conv2D",
@@ -192,7 +193,8 @@ def _kernel_of_keras_1(part: Any, kernel: np.ndarray) -> np.ndarray:
         # Keras 1 wrote (rows, columns, in, out) here too, or (in, out, rows, columns).
         space = kernel.ndim - 2
         if first:
-            return kernel.transpose(*range(2, 2 + space), 1, 0)
+            straight = kernel.transpose(*range(2, 2 + space), 0, 1)
+            return straight if straight.shape == target else straight.swapaxes(-1, -2)
         swapped = kernel.swapaxes(-1, -2)
         return swapped if swapped.shape == target else kernel
     if first:
