@@ -445,6 +445,11 @@ def _recurrent(config: dict, old_name: str, generation: int) -> None:
 
 def _gru(config: dict, old_name: str, generation: int) -> None:
     _recurrent(config, old_name, generation)
+    kernel, recurrent = (config.get(f"{one}_regularizer") for one in ("kernel", "recurrent"))
+    new = any(isinstance(one, dict) and "Weight" not in str(one) for one in (kernel, recurrent))
+    if generation == 1 and config.get("consume_less") in ("cpu", "mem") and new:
+        # Keras 1.1 and 1.2 gave the gates of the state the regularizer of the inputs.
+        config["recurrent_regularizer"] = kernel
     config.setdefault("reset_after", old_name.startswith("CuDNN"))
 
 
