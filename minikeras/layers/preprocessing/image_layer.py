@@ -270,7 +270,7 @@ class ImageLayer(DataLayer):
         height = width = None
         if shape is not None:
             height, width = tuple(shape)[-2:] if self._first() else tuple(shape)[-3:-1]
-        kind = self.bounding_box_format
+        kind: Any = self.bounding_box_format
         boxes = convert_format(bounding_boxes["boxes"], kind, "xyxy", height, width)
         boxes = np.asarray(plain(boxes), "float32")
         if isinstance(transformation, dict):
