@@ -74,7 +74,7 @@ class Layer(LayerWeights, Operation):
         super().__init_subclass__(**kwargs)
         if "get_output_shape_for" in cls.__dict__ and "compute_output_shape" not in cls.__dict__:
             # The name of Keras 1.
-            cls.compute_output_shape = cls.get_output_shape_for  # type: ignore[method-assign]
+            cls.compute_output_shape = cls.get_output_shape_for  # type: ignore[attr-defined,method-assign]
         if "build" in cls.__dict__ and not cls.__module__.startswith("minikeras.models."):
             cls.build = _in_own_scope(cls.__dict__["build"])  # type: ignore[method-assign]
 

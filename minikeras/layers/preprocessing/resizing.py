@@ -259,7 +259,8 @@ class RandomCrop(_Sized):
 
     def move_boxes(self, boxes: np.ndarray, transformation: Any, height: Any, width: Any) -> Any:
         if transformation is not None:
-            return self._of_window(boxes, *transformation, self.height, self.width)
+            top, left = transformation
+            return self._of_window(boxes, top, left, self.height, self.width)
         tall, wide = self._window(height, width)
         return self._of_window(boxes, (height - tall) // 2, (width - wide) // 2, tall, wide)
 
