@@ -16,12 +16,10 @@ style_reference_image = K.variable(np.random.rand(1, img_nrows, img_ncols, 3))
 combination_image = K.placeholder((1, img_nrows, img_ncols, 3))
 # combine the 3 images into a single Keras tensor
 input_tensor = K.concatenate([base_image, style_reference_image, combination_image], axis=0)
-inputs = Input(tensor=input_tensor, shape=(img_nrows, img_ncols, 3))
-x = Convolution2D(4, 3, 3, activation='relu', border_mode='same', name='block1_conv1')(inputs)
-x = MaxPooling2D((2, 2))(x)
-x = Convolution2D(4, 3, 3, activation='relu', border_mode='same', name='block2_conv1')(x)
-model = Model(inputs, x)
-outputs_dict = dict([(layer.name, layer.output) for layer in model.layers])
+block1_conv1 = Convolution2D(4, 3, 3, activation='relu', border_mode='same', name='block1_conv1')(input_tensor)
+x = MaxPooling2D((2, 2))(block1_conv1)
+block2_conv1 = Convolution2D(4, 3, 3, activation='relu', border_mode='same', name='block2_conv1')(x)
+outputs_dict = {'block1_conv1': block1_conv1, 'block2_conv1': block2_conv1}
 
 
 def gram_matrix(x):
