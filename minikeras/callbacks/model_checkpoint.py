@@ -10,7 +10,7 @@ import numpy as np
 
 from minikeras.callbacks.history import HistoryDict
 from minikeras.callbacks.monitor import MonitorCallback
-from minikeras.engine.spelling import understands_old
+from minikeras.engine.spelling import runs_unedited, understands_old
 from minikeras.utils.io_utils import print_msg
 
 
@@ -97,7 +97,7 @@ class ModelCheckpoint(MonitorCallback):
         self._counter = BatchCounter(save_freq)
         self._current_epoch = 0
         endings = (".h5", ".hdf5") if save_weights_only else (".keras", ".h5", ".hdf5")
-        if not self.filepath.endswith(endings):
+        if not self.filepath.endswith(endings) and not runs_unedited():
             what = "using `save_weights_only=True`" if save_weights_only else "saving whole models"
             raise ValueError(
                 f"When {what} in `ModelCheckpoint`, the filepath provided must end in "

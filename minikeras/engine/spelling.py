@@ -204,3 +204,9 @@ def understands_old(function: Function) -> Function:
         return function(*args, **kwargs)
 
     return call  # type: ignore[return-value]
+
+
+def runs_unedited() -> bool:
+    """Whether minikeras stands in for Keras, so that a script cannot be expected to be mended."""
+    standin = sys.modules.get("minikeras.standin")
+    return standin is not None and standin.FINDER in sys.meta_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minikeras.engine import tree
+from minikeras.engine import serialization, tree
 from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.models.functional import Functional
@@ -40,7 +40,7 @@ def clone_model(
         raise ValueError(f"Unexpected keyword argument(s): {sorted(kwargs)}")
     if not isinstance(model, Model):
         raise ValueError(f"Argument `model` must be a `Model`. Received: {model!r}")
-    copy = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    copy = clone_function or _fresh
 
     def clone_layer(layer: Any) -> Any:
         if recursive and isinstance(layer, (Functional, Sequential)):
@@ -70,6 +70,15 @@ def _compiled_as(model: Any, clone: Any) -> Any:
     if model.compiled:
         clone.compile_from_config(model.get_compile_config())
     return clone
+
+
+def _fresh(layer: Any) -> Any:
+    # Its own lambdas are no code from elsewhere.
+    with serialization.SafeMode(False):
+        made = type(layer).from_config(layer.get_config())
+    if type(layer).__name__ == "Lambda":  # compiled code alone has lost what it refers to
+        made.function, made._output_shape = layer.function, layer._output_shape
+    return made
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, clone_layer: Callable) -> Any:

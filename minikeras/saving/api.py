@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from minikeras.engine import registry, serialization
+from minikeras.engine.spelling import runs_unedited
 from minikeras.saving import archive, guard, hdf5, shards, weights
 from minikeras.saving.atomic import atomic_hdf5, atomic_path
 
@@ -13,6 +14,12 @@ from minikeras.saving.atomic import atomic_hdf5, atomic_path
 def _extension(path: Any) -> str:
     name = os.fspath(path).lower()
     return ".weights.h5" if name.endswith(".weights.h5") else os.path.splitext(name)[1]
+
+
+def _is_checkpoint(extension: str) -> bool:
+    """Whether an unedited script means a checkpoint of TensorFlow: `save_weights("cp.ckpt")`."""
+    known = (".npz", ".h5", ".hdf5", ".hf", ".keras")
+    return extension not in known and runs_unedited()
 
 
 def save_model(
@@ -53,7 +60,7 @@ def save_model(
     elif kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
         with atomic_hdf5(path) as file:
             hdf5.write_model(file, model, include_optimizer)
-    elif kind == ".keras":
+    elif kind == ".keras" or runs_unedited():  # a folder of TensorFlow's own format, once
         with atomic_path(path) as temporary:
             archive.write_model(temporary, model)
     else:
@@ -149,7 +156,7 @@ def save_weights(
         )
     if max_shard_size is not None:
         shards.write(path, model, max_shard_size)
-    elif extension == ".weights.h5":
+    elif extension == ".weights.h5" or save_format in (None, "tf") and _is_checkpoint(extension):
         with atomic_hdf5(path) as file:
             weights.write(file, model)
     elif extension == ".npz":

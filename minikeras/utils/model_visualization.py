@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from minikeras.engine import tree
+from minikeras.engine.spelling import runs_unedited
 
 _EXTRA = "pip install 'minikeras[plot]'"
 
@@ -320,7 +321,8 @@ def plot_model(
     # The text of a graph needs no graphviz.
     problem = _missing(drawn=extension not in ("dot", "raw"))
     if problem:
-        if "IPython.core.magics.namespace" in sys.modules:
+        # A script that runs unedited goes on without its picture, as a notebook does.
+        if runs_unedited() or "IPython.core.magics.namespace" in sys.modules:
             print(problem)
             return None
         raise ImportError(problem)
