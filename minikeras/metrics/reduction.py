@@ -223,6 +223,8 @@ class MeanMetricWrapper(PairMean):
         if hasattr(fn, "aligns"):
             from minikeras.losses.function import LossOperation
 
+            if fn.__name__.startswith("binary_") and y_pred.shape == (*y_true.shape, 1):
+                y_true = y_true[..., None]  # as the losses do, and as Keras 2 did
             return LossOperation(fn, options).forward(Context(INFERENCE), y_true, y_pred)
         return plain(fn(as_tensor(y_true), as_tensor(y_pred), **options))
 
