@@ -121,7 +121,7 @@ def _check(
         )
     if class_names and not (isinstance(labels, str) and labels == "inferred"):
         raise ValueError(
-            "`class_names` can only be passed with `labels='inferred'`. "
+            'You can only pass `class_names` if `labels="inferred"`. '
             f"Received: labels={labels!r}, class_names={class_names!r}"
         )
     if label_mode not in ("int", "categorical", "binary", None):
@@ -195,7 +195,7 @@ def index_directory(
     elif labels is not None:
         if len(labels) != len(paths):
             raise ValueError(
-                "The length of `labels` must match the number of files in the directory. "
+                "Expected the lengths of `labels` to match the number of files in the directory. "
                 f"Received {len(labels)} labels for {len(paths)} files in {directory}."
             )
         numbers = np.array(labels, dtype="int32")

@@ -70,7 +70,7 @@ def image_dataset_from_directory(
     """
     if color_mode not in ("grayscale", "rgb", "rgba"):
         raise ValueError(
-            f"`color_mode` must be 'grayscale', 'rgb' or 'rgba'. Received: {color_mode!r}"
+            f"`color_mode` must be one of 'grayscale', 'rgb', 'rgba'. Received: {color_mode!r}"
         )
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if not isinstance(size, (list, tuple)) or len(size) != 2:

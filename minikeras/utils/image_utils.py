@@ -160,7 +160,7 @@ def load_img(
     pillow = _pillow()
     if color_mode not in _COLOR_MODES:
         raise ValueError(
-            f"`color_mode` must be 'grayscale', 'rgb' or 'rgba'. Received: {color_mode!r}"
+            f"`color_mode` must be one of 'grayscale', 'rgb', 'rgba'. Received: {color_mode!r}"
         )
     if not isinstance(path, (str, bytes, os.PathLike, io.BytesIO)):
         raise TypeError(f"`path` must be a path or an io.BytesIO. Received: {type(path)}")
