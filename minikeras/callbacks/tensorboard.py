@@ -38,16 +38,17 @@ class TensorBoard(Callback):
         write_steps_per_second: Whether the speed is written. Defaults to False.
         update_freq: `"epoch"` (default): metrics every epoch only; `"batch"`: also every batch; an
             integer: also every so many batches.
-        profile_batch: 0 (default). There is no profiler here; `benchmarks/profile.py` of the source
-            tree prints where the time of a step goes.
+        profile_batch: Batches that TensorFlow would profile; there is no profiler here, so anything
+            but 0 (default) warns.
         embeddings_freq: Every how many epochs the weights are saved for the projector. Defaults
             to 0: never.
         embeddings_metadata: Path of a file that describes the rows of the embedding, or a dict from
             the name of an `Embedding` layer to such a path. Defaults to None.
 
     Raises:
-        ValueError: `profile_batch` is not 0, or `embeddings_metadata` names no embedding.
-        ImportError: In use, if `tensorboard` is not installed.
+        ValueError: `embeddings_metadata` names no embedding.
+
+    Without the package `tensorboard` a warning says so, and nothing is written.
 
     Example:
 
@@ -70,9 +71,10 @@ class TensorBoard(Callback):
     ) -> None:
         super().__init__()
         if profile_batch not in (0, None, False, "0"):
-            raise ValueError(
-                "Profiling is not available: NumPy has no profiler for TensorBoard. "
-                f"Received: profile_batch={profile_batch!r} (must be 0)"
+            warnings.warn(
+                "There is no profiler for TensorBoard here, so no profile is written. Received: "
+                f"profile_batch={profile_batch!r}",
+                stacklevel=3,
             )
         if update_freq not in ("epoch", "batch") and not isinstance(update_freq, int):
             raise ValueError(
@@ -116,7 +118,12 @@ class TensorBoard(Callback):
 
     def _writer(self, directory: str) -> _Writer:
         if directory not in self._writers:
-            self._writers[directory] = _Writer(directory)
+            try:
+                self._writers[directory] = _Writer(directory)
+            except ImportError as error:
+                if not self._writers:
+                    warnings.warn(f"Nothing is written for TensorBoard. {error}", stacklevel=4)
+                self._writers[directory] = _NoWriter()  # type: ignore[assignment]
         return self._writers[directory]
 
     def _close(self) -> None:
@@ -342,3 +349,10 @@ class _Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+class _NoWriter:
+    """Takes what a writer takes, and does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None

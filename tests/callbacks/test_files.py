@@ -5,6 +5,7 @@ import glob
 import http.server
 import json
 import os
+import sys
 import threading
 import urllib.parse
 
@@ -338,8 +339,17 @@ class TestTensorBoard:
                 [TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"other": "x"})]
             )
 
+    def test_without_the_package(self, scripted, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "tensorboard", None)
+        for name in [one for one in sys.modules if one.startswith("tensorboard.")]:
+            monkeypatch.setitem(sys.modules, name, None)
+        with pytest.warns(UserWarning, match="pip install") as caught:
+            scripted(loss=[1.0, 0.5]).fit([TensorBoard(tmp_path / "logs")])
+        assert len(caught) == 1
+        assert not list(tmp_path.rglob("*events*"))
+
     def test_arguments(self, tmp_path):
-        with pytest.raises(ValueError, match="Profiling is not available"):
+        with pytest.warns(UserWarning, match="no profiler"):
             TensorBoard(tmp_path, profile_batch=2)
         with pytest.raises(ValueError, match="`update_freq` must be"):
             TensorBoard(tmp_path, update_freq="step")
