@@ -177,7 +177,8 @@ def index_directory(
         if class_names is not None:
             if not set(class_names) <= set(folders):
                 raise ValueError(
-                    f"`class_names` must be names of subfolders of {directory}: {folders}. "
+                    "The `class_names` passed did not match the names of the subfolders of"
+                    f" {directory}: {folders}. "
                     f"Received: class_names={class_names!r}"
                 )
             folders = list(class_names)
