@@ -68,7 +68,7 @@ CASES = {
     "GaussianDropout": ((0.3,), rows(4)),
     "GaussianNoise": ((0.3,), rows(4)),
     "GroupNormalization": (({"groups": 3},), IMAGE),
-    "GroupedQueryAttention": ((4, 4, 2), None),
+    "GroupQueryAttention": ((4, 4, 2), None),
     "Identity": ((), rows(4)),
     "LSTM": ((4,), SEQUENCE),
     "LayerNormalization": ((), SEQUENCE),
