@@ -348,6 +348,9 @@ class Graph:
         self._inference: list = []
         self._plans: dict[tuple, Plan] = {}
 
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_inference": []}
+
     def _is_chain(self) -> bool:
         """Whether each step alone reads what the one before it made, and none occurs twice."""
         if len(self.inputs) != 1 or len(self.outputs) != 1 or not self.joined:

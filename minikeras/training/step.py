@@ -38,6 +38,10 @@ class Stepper:
         self.bindable = True
         self.shapes: Any = None
 
+    def __getstate__(self) -> dict:
+        # Closures over buffers are made anew where they are wanted.
+        return {**self.__dict__, "bound": None, "shapes": None}
+
     def prepare(self, y: Any, packed: Any) -> None:
         """Resolve losses and metrics, for the targets and outputs of the first batch."""
         names = self.program.names

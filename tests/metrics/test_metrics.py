@@ -65,6 +65,8 @@ def test_weights_reach_a_users_metric():
 def test_plain_arrays_equal_public_updates():
     rng = np.random.default_rng(0)
     for name, make in registry.metrics.objects().items():
+        if not isinstance(make, type):
+            continue  # functions of older versions of Keras, once those are loaded
         arguments = {
             "IoU": {"num_classes": 2, "target_class_ids": [0, 1]},
             "OneHotIoU": {"num_classes": 3, "target_class_ids": [0, 1]},

@@ -235,3 +235,18 @@ def test_a_layer_that_occurs_twice_trains_by_the_general_step():
     model.compile("sgd", "mse")
     model.fit(*data("number"), batch_size=10, verbose=0)
     assert model._stepper.bound is None
+
+
+def test_a_trained_model_can_be_copied_and_pickled():
+    import copy
+    import pickle
+
+    x, y = data("number")
+    model = model_of(lambda: L.Dense(4, "tanh"), lambda: L.Dense(1), loss="mse")()
+    model.fit(x, y, batch_size=10, verbose=0)
+    expected = model.predict(x, verbose=0)
+    assert model._stepper.bound is not None
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(other.predict(x, verbose=0), expected)
+        other.fit(x, y, batch_size=10, verbose=0)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
