@@ -3,13 +3,16 @@
 Source: the test set of "Optical Recognition of Handwritten Digits", by E. Alpaydin and C. Kaynak,
 UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49. License: Creative Commons
 Attribution 4.0 International (CC BY 4.0), https://creativecommons.org/licenses/by/4.0/legalcode.
-Changes: the rows of numbers are kept as images in a compressed NumPy file.
+Changes: the rows of numbers are kept in a compressed NumPy file, pixel by pixel and sorted by label,
+which packs a fifth smaller.
 
 Thirteen people wrote the digits. Each image was scanned as 32 by 32 black and white dots; a pixel
 counts the black dots of a block of 4 by 4, hence values from 0 to 16.
 """
 
 import os
+
+import numpy as np
 
 from minikeras.datasets.fetch import Split, shuffled_split
 from minikeras.datasets.npz import load_npz
@@ -39,4 +42,7 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     ((1437, 8, 8), (1437,), (360, 8, 8))
     """
     arrays = load_npz(os.path.join(os.path.dirname(__file__), "digits.npz"))
-    return shuffled_split(arrays["images"], arrays["labels"], test_split, seed)
+    labels = arrays["labels"]
+    images = np.empty((len(labels), 8, 8), "uint8")
+    images[np.argsort(labels, kind="stable")] = np.moveaxis(arrays["images"], -1, 0)
+    return shuffled_split(images, labels, test_split, seed)
