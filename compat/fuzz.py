@@ -2,8 +2,9 @@
 
 `python compat/fuzz.py --format keras --count 20000` loads so many mutations of valid files (of the
 corpus, and of models written on the spot): flipped bits, cut and spliced files, changed JSON, HDF5
-attributes and datasets, zip directories. Each case follows from `--seed` and its number alone; a
-run goes on where the last one ended (`compat/fuzz.json`), and writes `compat/FUZZ.md`.
+attributes and datasets, zip directories, headers of arrays, indices of shards. Each case follows
+from `--seed` and its number alone; a run goes on where the last one ended (`compat/fuzz.json`), and
+writes `compat/FUZZ.md`, as `--report` does alone. `--retry` runs the cases that failed again.
 
 A case is good if the file loads, or a `ValueError` or `OSError` says why not. Anything else counts
 as a failure: other exceptions, the end of the process, more than 2 s of computing, more than
@@ -14,6 +15,7 @@ as a failure: other exceptions, the end of the process, more than 2 s of computi
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import random
@@ -42,6 +44,8 @@ MEMORY = 512 * 2**20
 # A worker that says nothing for so long hangs in C; busy machines get time.
 SILENCE = 60
 BATCH = 500
+# Cases between two states.
+PART = 2000
 
 _FORBIDDEN = (
     "subprocess.Popen os.system os.posix_spawn os.exec os.fork os.spawn socket.connect"
@@ -134,7 +138,8 @@ def outcome(origin: Seed, content: bytes, folder: str, watch: Watch | None) -> t
             watch.on = False
             if watch.events:
                 result, where = "forbidden", watch.events[0]
-    litter = set(os.listdir(folder)) - {origin.name}
+    # Shards lie beside their index.
+    litter = {one for one in os.listdir(folder) if one != origin.name and one[:5] != "case_"}
     for name in os.listdir(folder):
         os.unlink(os.path.join(folder, name))
     if litter:
@@ -210,13 +215,23 @@ class Record:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.done, self.counts = seed, 0, Counter()
-        self.slowest, self.failures = 0.0, []
+        self.slowest, self.failures, self.date = 0.0, [], ""
 
     def add(self, index: int, result: str, where: str = "", seconds: float = 0.0) -> None:
         self.counts[result] += 1
         self.slowest = max(self.slowest, seconds)
         if result not in ("loaded", "refused"):
             self.failures.append([index, result, where])
+
+    def retry(self, format: str) -> None:
+        """Run the cases that failed again."""
+        failed, self.failures = self.failures, []
+        for index, result, _ in failed:
+            self.counts[result] -= 1
+            again = Record(self.seed)
+            run(format, again, index + 1, 1, show=False, first=index)
+            self.counts += again.counts
+            self.failures += again.failures
 
     def to_json(self) -> dict:
         return {**vars(self), "counts": dict(self.counts), "failures": self.failures[:200]}
@@ -228,10 +243,12 @@ class Record:
         return record
 
 
-def run(format: str, record: Record, count: int, workers: int, show: bool = True) -> None:
+def run(
+    format: str, record: Record, count: int, workers: int, show: bool = True, first: int = 0
+) -> None:
     """Cases until `count` of them are done."""
     seeds = seeds_of(format)
-    position, active = record.done, {}
+    position, active = max(first, record.done), {}
     retry: list[tuple[int, int]] = []
     while True:
         while len(active) < workers and (retry or position < count):
@@ -268,6 +285,7 @@ def run(format: str, record: Record, count: int, workers: int, show: bool = True
                 os.kill(worker.process, signal.SIGKILL)
                 worker.heard = time.monotonic()
     record.done = max(record.done, count)
+    record.date = datetime.date.today().isoformat()
     if show:
         print(
             f"{format}: {record.done} cases, {dict(record.counts)}, at most {record.slowest:.2f} s"
@@ -295,16 +313,16 @@ def write_state(records: dict[str, Record]) -> None:
         "`OSError` that names the file. *slowest*: seconds of computing of the slowest case, the",
         "mutation included.",
         "",
-        "| format | what | seed | cases | loaded | refused | anything else | slowest |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| format | what | seed | cases | loaded | refused | failures | slowest | date |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in rows:
         one = records[name]
-        rest = {k: n for k, n in one.counts.items() if k not in ("loaded", "refused")}
+        rest = {k: n for k, n in one.counts.items() if k not in ("loaded", "refused") and n}
         text = ", ".join(f"{n} {k}" for k, n in rest.items()) or "none"
         lines.append(
             f"| {name} | {FORMATS[name]} | {one.seed} | {one.done} | {one.counts['loaded']} |"
-            f" {one.counts['refused']} | {text} | {one.slowest:.2f} s |"
+            f" {one.counts['refused']} | {text} | {one.slowest:.2f} s | {one.date} |"
         )
     TABLE.write_text("\n".join(lines) + "\n")
 
@@ -319,6 +337,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--restart", action="store_true", help="begin at case 0")
     parser.add_argument("--dry", action="store_true", help="write no files, begin at case 0")
+    parser.add_argument("--report", action="store_true", help="write the table and end")
+    parser.add_argument("--retry", action="store_true", help="only what failed before")
     parser.add_argument("--case", type=int, help="run this one and show its traceback")
     parser.add_argument("--keep", help="with --case: where to put its file")
     options = parser.parse_args()
@@ -334,14 +354,28 @@ def main() -> None:
         print("It loads.")
         return
     records = {} if options.dry else read_state()
+    if options.report:
+        write_state(records)
+        return
+    if options.retry:
+        formats = [format for format in formats if format in records]
+        for format in formats:
+            records[format].retry(format)
+        write_state(records)
     for format in formats:
         if options.restart or options.dry or format not in records:
             records[format] = Record(options.seed)
         if records[format].seed != options.seed:
             parser.error("the state is of another seed; use --restart")
-        run(format, records[format], options.count, options.workers)
-        if not options.dry:
-            write_state(records)
+    # All formats get on alike, and little is lost by an interruption.
+    parts = [] if options.retry else [*range(PART, options.count, PART), options.count]
+    for count in parts:
+        for format in formats:
+            if records[format].done >= count:
+                continue
+            run(format, records[format], count, options.workers)
+            if not options.dry:
+                write_state(records)
     if any(records[format].failures for format in formats):
         sys.exit(1)
 

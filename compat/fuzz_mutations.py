@@ -41,12 +41,16 @@ _SIZES = [0, 1, 4, 8, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**63, 2**64 -
 def mutate(rng: random.Random, format: str, content: bytes, other: bytes) -> bytes:
     """`content` damaged; `other` is another valid file of the format."""
     share = rng.random()
+    if format == "sharded":
+        return damage_shards(rng, content, other)
     if share < 0.3:
         return damage_bytes(rng, content, other)
     if format == "json":
         return damage_json(rng, content, other)
     if format == "keras":
         return damage_archive(rng, content, other)
+    if format == "npz":
+        return damage_arrays(rng, content, other)
     return damage_hdf5(rng, content, other)
 
 
@@ -299,7 +303,7 @@ def _damage_dataset(rng: random.Random, file: Any, target: Any, h5py: Any) -> No
 
 def damage_archive(rng: random.Random, content: bytes, other: bytes) -> bytes:
     """Change the members of a zip, or its directory."""
-    members, foreign = _members(content), _members(other)
+    members, foreign = unpacked(content), unpacked(other)
     kind = rng.choice(["json", "json", "json", "weights", "weights", "directory", "members"])
     if kind == "directory":
         return _damage_directory(rng, content)
@@ -333,9 +337,19 @@ def damage_archive(rng: random.Random, content: bytes, other: bytes) -> bytes:
     return _zipped(rng, members)
 
 
-def _members(content: bytes) -> dict[str, bytes]:
+def unpacked(content: bytes) -> dict[str, bytes]:
+    """The members of a zip archive."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def packed(members: dict[str, bytes]) -> bytes:
+    """Files as a zip archive that is the same whenever it is made."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
+    return buffer.getvalue()
 
 
 def _zipped(rng: random.Random, members: dict[str, bytes]) -> bytes:
@@ -352,6 +366,100 @@ def _zipped(rng: random.Random, members: dict[str, bytes]) -> bytes:
             info = zipfile.ZipInfo(rng.choice(list(members)) or "/", (2020, 1, 1, 0, 0, 0))
             archive.writestr(info, b"{}")
     return buffer.getvalue()
+
+
+def damage_arrays(rng: random.Random, content: bytes, other: bytes) -> bytes:
+    """Change the members of an `.npz`: their headers, bytes and names."""
+    members, foreign = unpacked(content), unpacked(other)
+    kind = rng.choice(["header", "header", "header", "bytes", "directory", "members"])
+    if kind == "directory" or not members:
+        return _damage_directory(rng, content)
+    name = rng.choice(list(members))
+    if kind == "header":
+        members[name] = _damage_header(rng, members[name])
+    elif kind == "bytes":
+        members[name] = damage_bytes(rng, members[name], rng.choice([*foreign.values(), b"x"]))
+    else:
+        how = rng.choice(["drop", "rename", "foreign", "empty", "add"])
+        new = rng.choice(["../x.npy", "/x.npy", "a.npy", "arr_0.npy", "arr_999999.npy", "é.npy",
+                          "layers/dense/vars/0/0.npy", "vars.npy", "x/" * 500 + "a.npy", ".npy",
+                          "x\\y.npy", "config.json", "arr_1"])  # fmt: skip
+        if how == "drop":
+            del members[name]
+        elif how == "rename":
+            members[new] = members.pop(name)
+        elif how == "foreign":
+            members[name] = rng.choice([*foreign.values(), b""])
+        elif how == "empty":
+            members[name] = b""
+        else:
+            members[new] = members[name]
+    return _zipped(rng, members)
+
+
+def _damage_header(rng: random.Random, content: bytes) -> bytes:
+    """Lie about version, length, dtype, order or shape of an array."""
+    kind = rng.choice(["version", "length", "dtype", "order", "shape", "shape", "text", "extra"])
+    data = bytearray(content)
+    end = 10 + int.from_bytes(data[8:10], "little")
+    if kind == "version":
+        data[6:8] = rng.choice([b"\x00\x00", b"\x02\x00", b"\x03\x00", b"\xff\xff"])
+        return bytes(data)
+    if kind == "length":
+        data[8:10] = rng.choice([0, 1, 8, 0x7FFF, 0xFFFF]).to_bytes(2, "little")
+        return bytes(data)
+    text = data[10:end].decode("latin1")
+    if kind == "dtype":
+        dtype = rng.choice(
+            ["'|O'", "'<U9'", "'|S4'", "'<f8'", "'>f4'", "'<M8[s]'", "'|V99'", "'|V0'", "'<c16'",
+             "'|b1'", "[('a', '<f4')]", "'(9999999,)f8'", "7", "None", "'x'", "'<f4,<f4'"]
+        )  # fmt: skip
+        text = text.replace("'<f4'", dtype, 1)
+    elif kind == "order":
+        text = text.replace("False", rng.choice(["True", "1", "None", "'C'"]), 1)
+    elif kind == "shape":
+        number = rng.choice([*_NUMBERS, "'3'", "None", "1.5", "True", "()", "9" * 400])
+        shape = rng.choice([f"({number},)", f"({number}, {number})", "()", f"{number}", "(1,) * 9"])
+        start = text.index("(", text.index("shape")) if "(" in text else 0
+        text = text[:start] + shape + text[text.find(")", start) + 1 :]
+    elif kind == "extra":
+        text = rng.choice(["{" * 3000, "[" * 9000, "{}", "", "-" * 5000 + "1", "{'a':1}", "()"])
+    else:
+        at = rng.randrange(max(1, len(text)))
+        text = text[:at] + rng.choice(["", "(", "}", "\0", "é", "9"]) + text[at + 1 :]
+    header = text.encode("latin1", "replace")[:0xFFFF]
+    return bytes(data[:8]) + len(header).to_bytes(2, "little") + header + bytes(data[end:])
+
+
+def damage_shards(rng: random.Random, content: bytes, other: bytes) -> bytes:
+    """Change an index of weights or the shards beside it, all of which are one archive here."""
+    members, foreign = unpacked(content), unpacked(other)
+    index = next(name for name in members if name.endswith(".json"))
+    shards = sorted(set(members) - {index})
+    kind = rng.choice(["index", "index", "names", "shard", "shard", "bytes", "drop", "swap"])
+    name = rng.choice(shards)
+    if kind == "index":
+        members[index] = damage_json(rng, members[index], foreign.get(index, b"{}"))
+    elif kind == "names":
+        document = json.loads(members[index])
+        places = document["weight_map"]
+        place = rng.choice(sorted(places))
+        places[place] = rng.choice(
+            ["../case_00000.weights.h5", "/etc/passwd", ".", "..", "", "x/y", "x\\y", index,
+             "\x00", "case_99999.weights.h5", [], [[]], {}, 3, None, [name, name], [None],
+             [*shards, *shards], [name] * 5000, name.upper(), f"./{name}"]
+        )  # fmt: skip
+        members[index] = json.dumps(document).encode()
+    elif kind == "shard":
+        members[name] = damage_hdf5(rng, members[name], foreign.get(name, b"x"))
+    elif kind == "bytes":
+        target = rng.choice([name, name, index])
+        members[target] = damage_bytes(rng, members[target], foreign.get(target, b"x"))
+    elif kind == "drop":
+        del members[name]
+    else:
+        members[name] = rng.choice([*foreign.values(), b"", members[rng.choice(shards)]])
+    return packed(members)
 
 
 def _damage_directory(rng: random.Random, content: bytes) -> bytes:

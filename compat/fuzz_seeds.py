@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from corpus_check import unpack
+from fuzz_mutations import packed, unpacked
 
 FORMATS = {
     "keras": "`.keras` of Keras 3 and tf.keras",
@@ -19,6 +21,8 @@ FORMATS = {
     "h5": "whole models and weights in `.h5`, of Keras 3",
     "old-h5": "whole models and weights in `.h5`, of Keras 1 and 2",
     "json": "architectures of Keras 1, 2 and 3",
+    "npz": "weights in `.npz`",
+    "sharded": "weights in shards, with an index in `.weights.json`",
 }
 # A fuzzer that works on small files sees more of them.
 _LIMIT = 60_000
@@ -31,7 +35,8 @@ class Seed(NamedTuple):
         name: The name that its mutations get.
         content: Its bytes.
         origin: Where it is from.
-        open: Takes the file at a path through the doors that it fits.
+        open: Takes the file at a path through the doors that it fits. Files that belong together
+            are one zip archive here, which it unpacks.
     """
 
     name: str
@@ -113,6 +118,36 @@ class _Into:
         self.make().load_weights(path, **self.options)
 
 
+class _Together(_Into):
+    """Loads weights from an index and the shards beside it, which came as one archive."""
+
+    def __call__(self, path: str) -> None:
+        members = unpacked(Path(path).read_bytes())
+        for name, content in members.items():
+            Path(path).with_name(name).write_bytes(content)
+        super().__call__(path)
+
+
+def _shards(model: Any) -> bytes:
+    """The weights of a model in files of 300 bytes of values, or of as many as it takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        for size in (300, 2000):
+            try:
+                model.save_weights(f"{folder}/case.weights.json", max_shard_size=size / 2**30)
+                break
+            except ValueError:
+                pass
+        files = sorted(Path(folder).iterdir())
+        return packed({path.name: path.read_bytes() for path in files})
+
+
+def _in_order(model: Any) -> bytes:
+    """The weights of a model in an `.npz` without their names."""
+    buffer = io.BytesIO()
+    np.savez(buffer, *model.get_weights())
+    return buffer.getvalue()
+
+
 @functools.cache
 def _corpus() -> list[tuple[Path, dict[str, bytes]]]:
     """The files of the corpus that are small enough, by folder."""
@@ -188,6 +223,14 @@ def seeds_of(format: str) -> list[Seed]:
             content = _written(model, f"m{ending}")
             into = _Into(lambda model=model: model, skip_mismatch=name == "dense")
             seeds.append(Seed(f"case{ending}", content, name, into))
+        if format == "npz":
+            into = _Into(lambda model=model: model, skip_mismatch=name == "dense")
+            seeds.append(Seed("case.npz", _written(model, "weights.npz"), name, into))
+            if model.weights:
+                seeds.append(Seed("case.npz", _in_order(model), f"{name}, in order", into))
+        if format == "sharded":
+            together = _Together(lambda model=model: model, skip_mismatch=name == "dense")
+            seeds.append(Seed("case.weights.json", _shards(model), name, together))
     found = _of_corpus(format)
     step = max(1, len(found) // 40)
     return seeds + [one for one in found[::step] if _loads(one)]
