@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         if kinds[0].config is None:
             lines = _arrays_differ(_arrays(arguments.a), _arrays(arguments.b), arguments.tolerance)
         else:
-            models = [_open(path, arguments) for path in (arguments.a, arguments.b)]
-            lines = _models_differ(*models, arguments.tolerance)
+            first, second = (_open(path, arguments) for path in (arguments.a, arguments.b))
+            lines = _models_differ(first, second, arguments.tolerance)
     for line in lines:
         print(line)
     if not lines:
@@ -74,7 +74,7 @@ def _models_differ(a: Any, b: Any, tolerance: float) -> list[str]:
     if kinds[0] != kinds[1]:
         import difflib
 
-        for line in difflib.unified_diff(*kinds, "a", "b", lineterm="", n=0):
+        for line in difflib.unified_diff(kinds[0], kinds[1], "a", "b", lineterm="", n=0):
             if line[:1] in "+-" and line[:3] not in ("+++", "---"):
                 lines.append(f"layers: {line[0]} {line[1:]}")
         return lines

@@ -155,7 +155,7 @@ def _write(path: str, outputs: dict) -> int:
     first = next(iter(arrays.values()))
     if path.lower().endswith(".npz"):
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
         return len(first)
     if len(arrays) > 1:
         raise CommandError(f"the model has {len(arrays)} outputs {list(arrays)}: write an .npz")

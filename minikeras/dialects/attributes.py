@@ -118,7 +118,7 @@ _READ: dict[str, Callable] = {
     ),
 }
 # Layers that compute otherwise in training.
-_PHASED = frozenset(
+_PHASED: frozenset = frozenset(
     "AlphaDropout BatchNormalization Dropout GaussianDropout GaussianNoise Keras1Embedding"
     " SpatialDropout1D SpatialDropout2D SpatialDropout3D".split()
 )

@@ -167,8 +167,8 @@ class _Function:
                     )
             self.made = Function(given, self.symbolic, name=name)
 
-    def __call__(self, *values: Any) -> Any:
-        values: Any = values[0] if len(values) == 1 else values  # type: ignore[no-redef]
+    def __call__(self, *arguments: Any) -> Any:
+        values: Any = arguments[0] if len(arguments) == 1 else arguments
         if self.single and not (isinstance(values, (list, tuple)) and len(values) == 1):
             values = [values]
         if len(values) != len(self.inputs):

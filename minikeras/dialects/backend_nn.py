@@ -184,7 +184,8 @@ def normalize_batch_in_training(
         None if one is None else ops.reshape(one, [-1 if size is None else size for size in shape])
         for one in (mean, var, beta, gamma)
     ]
-    y = batch_normalization(x, *wide[:4], -1, epsilon)
+    mean_, var_, beta_, gamma_ = wide
+    y = batch_normalization(x, mean_, var_, beta_, gamma_, -1, epsilon)
     fused = len(x.shape) == 4 and list(axes) in ([0, 1, 2], [0, 2, 3])
     if fused and None not in x.shape:
         # The kernel of TensorFlow for images returns the unbiased variance.

@@ -170,6 +170,7 @@ class _LocallyConnected(_Old):
         **_DENSE,
     }
     rank = 1
+    implementation: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -209,7 +210,8 @@ class _LocallyConnected(_Old):
             for p, s, k, n in zip(place, self.strides, self.kernel_size, space):
                 start = p * s - (k // 2 if self.padding == "same" else 0)
                 window.append(slice(max(start, 0), min(start + k, n)))
-            seen[(*window, *place)] = True
+            index = (*window, *place)
+            seen[index] = True
         return seen
 
     def _build_matrix(self, input_shape: Any, channels: int) -> None:

@@ -633,7 +633,7 @@ class Optimizer:
         present = [array for array in arrays if array is not None]
         together = bool(self.global_clipnorm and self.global_clipnorm > 0)
         if self.clipnorm and self.clipnorm > 0 or together:
-            limit = self.global_clipnorm if together else self.clipnorm
+            limit = float((self.global_clipnorm if together else self.clipnorm) or 0.0)
             for group in [present] if together else [[array] for array in present]:
                 size = math.sqrt(sum(float(norm(array)) ** 2 for array in group))
                 if not size <= limit:

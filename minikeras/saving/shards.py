@@ -156,7 +156,7 @@ def write_npz(path: Any, model: Any) -> None:
         for key, value in store.items():
             arrays[f"{place}/vars/{key}" if place else f"vars/{key}"] = np.asarray(value)
     with open(path, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_npz(path: Any, model: Any, skip_mismatch: bool = False) -> None:

@@ -408,7 +408,7 @@ class FeatureSpace(Layer):
             cross.name: self.crossers[cross.name]([found[name] for name in cross.feature_names])
             for cross in self.crosses
         }
-        specs = {**self.features, **self.crosses_by_name}
+        specs: dict[str, Any] = {**self.features, **self.crosses_by_name}
         encoded = {}
         for name in [*sorted(found), *sorted(crossed)]:
             feature = found[name] if name in found else crossed[name]
@@ -438,7 +438,7 @@ class FeatureSpace(Layer):
                     f" return an integer dtype. Instead it returns a {feature.dtype} dtype."
                 )
             if isinstance(layer, (layers.IntegerLookup, layers.StringLookup)):
-                size = layer.vocabulary_size()
+                size: Any = layer.vocabulary_size()
             elif isinstance(layer, layers.CategoryEncoding):
                 size = layer.num_tokens
             elif isinstance(layer, (layers.Discretization, layers.HashedCrossing, layers.Hashing)):

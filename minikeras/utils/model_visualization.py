@@ -226,8 +226,9 @@ def model_to_dot(
     for layer in layers:
         if expand_nested and _is_graph(layer):
             inner = model_to_dot(
-                layer, rankdir=rankdir, expand_nested=True, subgraph=True, **options
-            )
+                layer, rankdir=rankdir, expand_nested=True, subgraph=True,
+                **options,  # type: ignore[arg-type]
+            )  # fmt: skip
             dot.add_subgraph(inner)
         else:
             dot.add_node(_node(pydot, layer, options))
