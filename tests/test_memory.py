@@ -8,7 +8,7 @@ import pytest
 PROGRAM = """
 import resource
 import numpy as np
-from minikeras.engine.memory import keep_freed_memory
+from minikeras.engine.arena import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -3,8 +3,8 @@
 Source: the test set of "Optical Recognition of Handwritten Digits", by E. Alpaydin and C. Kaynak,
 UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49. License: Creative Commons
 Attribution 4.0 International (CC BY 4.0), https://creativecommons.org/licenses/by/4.0/legalcode.
-Changes: the rows of numbers are kept in a compressed NumPy file, pixel by pixel and sorted by label,
-which packs a fifth smaller.
+Changes: the rows of numbers are kept in a compressed NumPy file, pixel by pixel and sorted by
+label, which packs a fifth smaller.
 
 Thirteen people wrote the digits. Each image was scanned as 32 by 32 black and white dots; a pixel
 counts the black dots of a block of 4 by 4, hence values from 0 to 16.

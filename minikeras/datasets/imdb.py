@@ -9,8 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.datasets import word_lists
-from minikeras.datasets.fetch import Split, fetch, shuffled_order
+from minikeras.datasets.fetch import (
+    Split,
+    Texts,
+    as_objects,
+    fetch,
+    marked,
+    read_word_index,
+    shuffled_order,
+    within_vocabulary,
+    without_long,
+)
 from minikeras.datasets.npz import load_npz
 from minikeras.engine.spelling import understands_old
 
@@ -63,19 +72,19 @@ def load_data(
         fetch(path, "imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f")
     )
     rng = np.random.RandomState(seed)
-    texts: word_lists.Texts = []
+    texts: Texts = []
     labels = []
     for part in ("train", "test"):
         order = shuffled_order(len(arrays[f"x_{part}"]), rng)
-        some = word_lists.marked(arrays[f"x_{part}"][order], start_char, index_from)
-        some, kept = word_lists.without_long(some, arrays[f"y_{part}"][order], maxlen)
+        some = marked(arrays[f"x_{part}"][order], start_char, index_from)
+        some, kept = without_long(some, arrays[f"y_{part}"][order], maxlen)
         texts += some
         labels.append(kept)
-    texts = word_lists.within_vocabulary(texts, num_words, skip_top, oov_char)
+    texts = within_vocabulary(texts, num_words, skip_top, oov_char)
     cut = len(labels[0])
     return (
-        (word_lists.as_objects(texts[:cut]), labels[0]),
-        (word_lists.as_objects(texts[cut:]), labels[1]),
+        (as_objects(texts[:cut]), labels[0]),
+        (as_objects(texts[cut:]), labels[1]),
     )
 
 
@@ -88,6 +97,4 @@ def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
     Returns:
         Each word to its number, 1 for the most frequent.
     """
-    return word_lists.read_word_index(
-        fetch(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f")
-    )
+    return read_word_index(fetch(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))

@@ -5,8 +5,17 @@ Made from Reuters-21578, collected by D. Lewis.
 
 import numpy as np
 
-from minikeras.datasets import word_lists
-from minikeras.datasets.fetch import Split, check_test_split, fetch, shuffled_order
+from minikeras.datasets.fetch import (
+    Split,
+    as_objects,
+    check_test_split,
+    fetch,
+    marked,
+    read_word_index,
+    shuffled_order,
+    within_vocabulary,
+    without_long,
+)
 from minikeras.datasets.npz import load_npz
 from minikeras.engine.spelling import understands_old
 
@@ -64,13 +73,13 @@ def load_data(
         )
     )
     order = shuffled_order(len(arrays["x"]), np.random.RandomState(seed))
-    texts = word_lists.marked(arrays["x"][order], start_char, index_from)
-    texts, labels = word_lists.without_long(texts, arrays["y"][order], maxlen)
-    texts = word_lists.within_vocabulary(texts, num_words, skip_top, oov_char)
+    texts = marked(arrays["x"][order], start_char, index_from)
+    texts, labels = without_long(texts, arrays["y"][order], maxlen)
+    texts = within_vocabulary(texts, num_words, skip_top, oov_char)
     cut = int(len(texts) * (1 - test_split))
     return (
-        (word_lists.as_objects(texts[:cut]), labels[:cut]),
-        (word_lists.as_objects(texts[cut:]), labels[cut:]),
+        (as_objects(texts[:cut]), labels[:cut]),
+        (as_objects(texts[cut:]), labels[cut:]),
     )
 
 
@@ -83,7 +92,7 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
     Returns:
         Each word to its number, 1 for the most frequent.
     """
-    return word_lists.read_word_index(
+    return read_word_index(
         fetch(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921")
     )
 

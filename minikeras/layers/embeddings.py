@@ -11,7 +11,7 @@ from minikeras import ops
 from minikeras.engine import dtypes, registry
 from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor, Tensor
-from minikeras.kernels.gather import row_sums
+from minikeras.kernels.rows import row_sums
 from minikeras.layers.low_rank import LowRankAdaptation
 
 
@@ -74,7 +74,9 @@ class Embedding(LowRankAdaptation, Layer):
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
             if not {"input_shape", "batch_shape"} & set(kwargs):
                 # What it said in Keras 1 and 2: models know their shapes before they see data.
-                lengths = input_length if isinstance(input_length, (tuple, list)) else [input_length]
+                lengths = (
+                    input_length if isinstance(input_length, (tuple, list)) else [input_length]
+                )
                 kwargs["input_shape"] = tuple(lengths)
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)

@@ -6,7 +6,7 @@ from typing import Any
 
 from minikeras.engine import registry
 from minikeras.engine.spelling import older_names
-from minikeras.losses.circle import Circle, circle
+from minikeras.losses.circle import Circle, Dice, Tversky, circle, dice, tversky
 from minikeras.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -21,8 +21,7 @@ from minikeras.losses.crossentropy import (
     categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
-from minikeras.losses.ctc import CTC, ctc
-from minikeras.losses.divergences import KLDivergence, Poisson, kl_divergence, poisson
+from minikeras.losses.divergences import CTC, KLDivergence, Poisson, ctc, kl_divergence, poisson
 from minikeras.losses.hinge import (
     CategoricalHinge,
     Hinge,
@@ -32,7 +31,6 @@ from minikeras.losses.hinge import (
     squared_hinge,
 )
 from minikeras.losses.loss import Loss, LossFunctionWrapper
-from minikeras.losses.overlap import Dice, Tversky, dice, tversky
 from minikeras.losses.regression import (
     CosineSimilarity,
     Huber,

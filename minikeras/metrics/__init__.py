@@ -32,12 +32,6 @@ from minikeras.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
-from minikeras.metrics.correlation import (
-    ConcordanceCorrelation,
-    PearsonCorrelation,
-    concordance_correlation,
-    pearson_correlation,
-)
 from minikeras.metrics.f_score import F1Score, FBetaScore
 from minikeras.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from minikeras.metrics.metric import Metric
@@ -57,7 +51,15 @@ from minikeras.metrics.of_losses import (
     SquaredHinge,
 )
 from minikeras.metrics.reduction import Mean, MeanMetricWrapper, Sum
-from minikeras.metrics.regression import CosineSimilarity, R2Score, RootMeanSquaredError
+from minikeras.metrics.regression import (
+    ConcordanceCorrelation,
+    CosineSimilarity,
+    PearsonCorrelation,
+    R2Score,
+    RootMeanSquaredError,
+    concordance_correlation,
+    pearson_correlation,
+)
 
 # Functions of `minikeras.losses` that Keras lists here too.
 _LOSSES = (

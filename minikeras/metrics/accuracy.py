@@ -11,9 +11,8 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.symbolic import Tensor
-from minikeras.metrics.metric import as_array
+from minikeras.metrics.metric import as_array, same_rank
 from minikeras.metrics.reduction import MeanMetricWrapper
-from minikeras.metrics.shapes import same_rank
 
 
 def metric_function(kernel: Callable) -> Callable:

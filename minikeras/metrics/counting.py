@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.metrics.shapes import check_samples, same_rank
+from minikeras.metrics.metric import check_samples, same_rank
 
 # Scores that `top_k` leaves out, and the default threshold that all others exceed.
 LOWEST = -1e10

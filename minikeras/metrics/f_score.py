@@ -9,8 +9,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.symbolic import Tensor
-from minikeras.metrics.metric import Metric, as_array
-from minikeras.metrics.shapes import check_samples
+from minikeras.metrics.metric import Metric, as_array, check_samples
 
 
 def _check_float(argument: str, value: Any) -> None:

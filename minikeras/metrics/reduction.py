@@ -11,8 +11,14 @@ from minikeras.engine import dtypes, registry, serialization
 from minikeras.engine.context import INFERENCE, Context
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
-from minikeras.metrics.metric import Metric, as_array, as_tensor
-from minikeras.metrics.shapes import check_samples, samplewise, with_mask
+from minikeras.metrics.metric import (
+    Metric,
+    as_array,
+    as_tensor,
+    check_samples,
+    samplewise,
+    with_mask,
+)
 
 
 class _Reduction(Metric):

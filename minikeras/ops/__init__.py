@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 import numpy as _np
 
 from minikeras.engine import symbolic as _symbolic
-from minikeras.ops import arithmetic as _arithmetic
 from minikeras.ops import elementwise as _elementwise
 from minikeras.ops import homes as _homes
 from minikeras.ops import image, linalg, nn, numpy
 from minikeras.ops.activation import *
-from minikeras.ops.arithmetic import *
 from minikeras.ops.blocks import *
 from minikeras.ops.control_flow import *
 from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
@@ -64,8 +62,7 @@ _symbolic.operators.update(
 _symbolic.ufuncs.update(
     {
         getattr(_np, name): function
-        for module in (_elementwise, _arithmetic)
-        for name, function in vars(module).items()
+        for name, function in vars(_elementwise).items()
         if hasattr(function, "operation") and isinstance(getattr(_np, name, None), _np.ufunc)
     },
 )

@@ -141,8 +141,8 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
 
 
 def _average(x: Any, weights: Any = None, axis: Any = None) -> Any:
-    from minikeras.ops.arithmetic import multiply, true_divide
     from minikeras.ops.core import cast
+    from minikeras.ops.elementwise import multiply, true_divide
 
     x = tensor(x)
     if weights is None:

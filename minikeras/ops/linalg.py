@@ -11,7 +11,6 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import dtypes
 from minikeras.ops import reductions
-from minikeras.ops.arithmetic import multiply, power
 from minikeras.ops.base import canonical_axes, composite, static, tensor
 from minikeras.ops.control_flow import jvp
 from minikeras.ops.core import cast
@@ -32,7 +31,7 @@ from minikeras.ops.decompositions import (
     SolveTriangular,
     check_matrices,
 )
-from minikeras.ops.elementwise import absolute, real, sqrt
+from minikeras.ops.elementwise import absolute, multiply, power, real, sqrt
 from minikeras.ops.products import matmul
 from minikeras.ops.shaping import expand_dims, moveaxis, squeeze, swapaxes
 

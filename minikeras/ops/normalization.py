@@ -11,10 +11,9 @@ from minikeras import config
 from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels import attention as attention_kernels
-from minikeras.ops.arithmetic import divide, maximum, minimum, multiply
 from minikeras.ops.base import Kernel, array_of, canonical_axes, composite, static, tensor
 from minikeras.ops.core import cast
-from minikeras.ops.elementwise import clip, log10, rsqrt, square
+from minikeras.ops.elementwise import clip, divide, log10, maximum, minimum, multiply, rsqrt, square
 from minikeras.ops.reductions import mean, sum, var
 from minikeras.ops.shaping import expand_dims, reshape
 

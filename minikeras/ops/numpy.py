@@ -1,7 +1,6 @@
 """`keras.ops.numpy`: the operations that NumPy has too."""
 
 from minikeras.ops import (
-    arithmetic,
     counting,
     creation,
     cumulative,
@@ -26,7 +25,6 @@ _ELSEWHERE = {
     "slice_update", "unstack", "in_top_k", "top_k", "segment_max", "segment_sum",
 }  # fmt: skip
 _MODULES = (
-    arithmetic,
     counting,
     creation,
     cumulative,

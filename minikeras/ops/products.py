@@ -322,7 +322,7 @@ def dot(x1: Any, x2: Any) -> Any:
     >>> minikeras.ops.dot([1.0, 2.0], [3.0, 4.0]).tolist()
     11.0
     """
-    from minikeras.ops.arithmetic import multiply
+    from minikeras.ops.elementwise import multiply
 
     x1, x2 = tensor(x1), tensor(x2)
     if not x1.shape or not x2.shape:
@@ -349,7 +349,7 @@ def inner(x1: Any, x2: Any) -> Any:
     >>> minikeras.ops.inner([1.0, 2.0], [3.0, 4.0]).tolist()
     11.0
     """
-    from minikeras.ops.arithmetic import multiply
+    from minikeras.ops.elementwise import multiply
 
     x1, x2 = tensor(x1), tensor(x2)
     if not x1.shape or not x2.shape:
@@ -365,7 +365,7 @@ def outer(x1: Any, x2: Any) -> Any:
     >>> minikeras.ops.outer([1, 2], [3, 4]).tolist()
     [[3, 4], [6, 8]]
     """
-    from minikeras.ops.arithmetic import multiply
+    from minikeras.ops.elementwise import multiply
     from minikeras.ops.shaping import reshape
 
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
@@ -396,7 +396,7 @@ def kron(x1: Any, x2: Any) -> Any:
     >>> minikeras.ops.kron([1, 2], [1, 1]).tolist()
     [1, 1, 2, 2]
     """
-    from minikeras.ops.arithmetic import multiply
+    from minikeras.ops.elementwise import multiply
     from minikeras.ops.shaping import reshape
 
     x1, x2 = tensor(x1), tensor(x2)

@@ -176,8 +176,8 @@ def logspace(
     >>> minikeras.ops.logspace(0.0, 2.0, num=3).tolist()
     [1.0, 10.0, 100.0]
     """
-    from minikeras.ops.arithmetic import power
     from minikeras.ops.core import cast
+    from minikeras.ops.elementwise import power
 
     exponents = linspace(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
     return power(cast(base, exponents.dtype), exponents)
@@ -199,9 +199,8 @@ def geomspace(
     [1.0, 10.0, 100.0]
     """
     from minikeras import config
-    from minikeras.ops.arithmetic import multiply
     from minikeras.ops.core import cast
-    from minikeras.ops.elementwise import abs, log10, sign
+    from minikeras.ops.elementwise import abs, log10, multiply, sign
 
     exact = dtype or config.floatx()
     start, stop = cast(start, exact), cast(stop, exact)
@@ -226,8 +225,8 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     >>> minikeras.ops.vander([1.0, 2.0, 3.0], 2).tolist()
     [[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]
     """
-    from minikeras.ops.arithmetic import power
     from minikeras.ops.core import cast
+    from minikeras.ops.elementwise import power
     from minikeras.ops.shaping import expand_dims
 
     x = tensor(x)

@@ -351,7 +351,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composite
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    from minikeras.ops.arithmetic import subtract
+    from minikeras.ops.elementwise import subtract
 
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 

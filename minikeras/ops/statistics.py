@@ -10,7 +10,6 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor, Tensor
-from minikeras.ops.arithmetic import add, divide, maximum, minimum, multiply, subtract
 from minikeras.ops.base import (
     Kernel,
     broadcast_shapes,
@@ -21,7 +20,18 @@ from minikeras.ops.base import (
 )
 from minikeras.ops.core import cast
 from minikeras.ops.cumulative import cumprod, cumsum
-from minikeras.ops.elementwise import isnan, real, sqrt, square
+from minikeras.ops.elementwise import (
+    add,
+    divide,
+    isnan,
+    maximum,
+    minimum,
+    multiply,
+    real,
+    sqrt,
+    square,
+    subtract,
+)
 from minikeras.ops.indexing import get_item, where
 from minikeras.ops.products import matmul
 from minikeras.ops.reductions import all, max, min, prod, sum

@@ -1,8 +1,7 @@
 """Preprocessing under the names that Keras 1 and 2 gave it, and data sets from folders."""
 
 from minikeras.preprocessing import image, sequence, text
-from minikeras.utils.image_dataset import image_dataset_from_directory
-from minikeras.utils.text_dataset import text_dataset_from_directory
+from minikeras.utils.image_dataset import image_dataset_from_directory, text_dataset_from_directory
 from minikeras.utils.timeseries import timeseries_dataset_from_array
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.utils.numerical import pad_sequences
 from minikeras.utils.py_dataset import PyDataset
-from minikeras.utils.sequences import pad_sequences
 
 __all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams"]
 

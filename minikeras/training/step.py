@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import tree
+from minikeras.engine.arena import keep_freed_memory
 from minikeras.engine.context import Gradients, Run
-from minikeras.engine.memory import keep_freed_memory
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
 from minikeras.training.bound import bind_step

@@ -11,6 +11,7 @@ is refused as a whole, and no file is ever written through a link:
 
 import os
 import re
+import secrets
 import shutil
 import stat
 import tarfile
@@ -18,8 +19,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple
-
-from minikeras.utils.temporary import create_file, temporary_name
 
 
 class _Member(NamedTuple):
@@ -231,3 +230,18 @@ def _check_link(link: str, member: _Member, root: str) -> None:
             f"The archive holds the link {member.name!r} to {member.link_target!r}, which leads "
             "out of the folder it is extracted to. Do not trust it: links were not extracted."
         )
+
+
+def temporary_name(folder: str) -> str:
+    """Returns a path in `folder` that nobody can guess."""
+    return os.path.join(folder, f".minikeras-{secrets.token_hex(8)}.tmp")
+
+
+def create_file(folder: str, mode: int = 0o666) -> tuple[int, str]:
+    """Creates a file in `folder`: returns its descriptor and its path.
+
+    Unlike the files of `tempfile` it has the permissions of any new file.
+    """
+    path = temporary_name(folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags, mode), path

@@ -7,9 +7,8 @@ import warnings
 from typing import Any
 
 from minikeras import config
-from minikeras.utils.archives import extract_archive
+from minikeras.utils.archives import create_file, extract_archive
 from minikeras.utils.io_utils import print_msg
-from minikeras.utils.temporary import create_file
 
 _CHUNK = 1 << 16
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minikeras.kernels.gather import row_sums
+from minikeras.kernels.rows import row_sums
 
 
 @pytest.mark.parametrize("largest", [1, 2, 5, 40, 1000])

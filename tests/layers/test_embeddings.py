@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minikeras import layers
-from minikeras.kernels.gather import row_sums
+from minikeras.kernels.rows import row_sums
 from tests.gradcheck import check_gradients
 from tests.layer_contract import check_layer
 
