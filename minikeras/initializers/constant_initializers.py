@@ -64,6 +64,7 @@ class Constant(Initializer):
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         value = np.asarray(plain(self.value), dtypes.to_numpy_dtype(dtype))
         return Tensor(value * np.ones(shape, value.dtype))
@@ -97,6 +98,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         if len(shape) != 2:
             raise ValueError(
@@ -153,6 +155,7 @@ class STFT(Initializer):
             taper(window, 1)
         self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         dtype = dtypes.to_numpy_dtype(dtype)
         frame_length, _, bins = shape

@@ -419,6 +419,7 @@ class Orthogonal(RandomInitializer):
         self.gain = gain
         super().__init__(seed=seed)
 
+    @repeatable
     def __call__(self, shape: Any, dtype: Any = None) -> Tensor:
         if len(shape) < 2:
             raise ValueError(
