@@ -43,7 +43,7 @@ SECONDS = 2
 MEMORY = 512 * 2**20
 # A worker that says nothing for so long hangs in C; busy machines get time.
 SILENCE = 60
-BATCH = 500
+BATCH = 1000
 # Cases between two states.
 PART = 2000
 
@@ -160,8 +160,6 @@ def work(format: str, seed: int, first: int, last: int, seeds: list[Seed], pipe:
     warnings.simplefilter("ignore")
     sys.stdout = open(os.devnull, "w")
     with tempfile.TemporaryDirectory() as folder, os.fdopen(pipe, "w", buffering=1) as out:
-        for one in seeds:
-            outcome(one, one.content, folder, None)  # imports and builds what loads need
         watch = Watch(folder)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
