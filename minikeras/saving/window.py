@@ -73,10 +73,41 @@ class Window(io.RawIOBase):
             if count == 0:
                 break
             done += count
-        self.position += done
         if len(view) <= _LARGEST_HEAP:
-            _check_heaps(bytes(view[:done]))
+            self._check_heaps(bytes(view[:done]))
+        self.position += done
         return done
+
+    def _check_heaps(self, data: bytes) -> None:
+        """Walk the heaps of texts that begin in `data`, at the position, as HDF5 will.
+
+        Raises:
+            OSError: for an object that is empty or larger than its heap.
+        """
+        at = data.find(_HEAP)
+        while at >= 0:
+            end = at + int.from_bytes(data[at + 8 : at + 16], "little")
+            place = at + _OBJECT_HEADER
+            # Version 1; anything else is refused by HDF5, or no heap.
+            while data[at + 4 : at + 5] == b"\x01" and place + _OBJECT_HEADER <= end:
+                header = data[place : place + _OBJECT_HEADER]
+                if len(header) < _OBJECT_HEADER:
+                    # HDF5 reads a large heap in two parts.
+                    header = self._bytes_at(self.position + place)
+                index = int.from_bytes(header[:2], "little")
+                length = int.from_bytes(header[8:], "little")
+                need = _OBJECT_HEADER + -(-length // 8) * 8 if index else length
+                if need == 0 or place + need > end:
+                    raise OSError("The HDF5 file is damaged: its texts lead in circles.")
+                place += need
+            at = data.find(_HEAP, at + 4)
+
+    def _bytes_at(self, position: int) -> bytes:
+        header = bytearray(_OBJECT_HEADER)
+        self.reads_left -= 1
+        if self.reads_left < 0 or self._read_at(memoryview(header), self.start + position) < 16:
+            raise OSError("The HDF5 file is damaged: its texts lead in circles.")
+        return bytes(header)
 
     def _read_at(self, view: memoryview, offset: int) -> int:
         if self.memory is not None:
@@ -180,25 +211,3 @@ class Output(io.RawIOBase):
         if not self.closed:
             os.close(self.handle)
         super().close()
-
-
-def _check_heaps(data: bytes) -> None:
-    """Walk the heaps of texts in `data`, as HDF5 will.
-
-    Raises:
-        OSError: for an object that is empty or larger than its heap.
-    """
-    at = data.find(_HEAP)
-    while at >= 0:
-        size = int.from_bytes(data[at + 8 : at + 16], "little")
-        end = at + size
-        place = at + 16
-        # Version 1; anything else is refused by HDF5, or no heap.
-        while data[at + 4 : at + 5] == b"\x01" and place + _OBJECT_HEADER <= min(end, len(data)):
-            index = int.from_bytes(data[place : place + 2], "little")
-            length = int.from_bytes(data[place + 8 : place + 16], "little")
-            need = _OBJECT_HEADER + -(-length // 8) * 8 if index else length
-            if need == 0 or place + need > end:
-                raise OSError("The HDF5 file is damaged: its texts lead in circles.")
-            place += need
-        at = data.find(_HEAP, at + 4)

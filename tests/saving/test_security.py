@@ -397,6 +397,26 @@ def test_groups_that_hold_themselves_do_no_harm(tmp_path):
     weights_file(path, change).load_weights(path)
 
 
+def test_long_texts_that_lead_in_circles_are_refused(tmp_path):
+    # HDF5 reads a heap of more than 4096 bytes in two parts; the damage is in the second.
+    path = tmp_path / "m.h5"
+    write_h5(path, sequential(layer_record("Dense", {"units": 2, "name": "d" * 6000})))
+    content = bytearray(path.read_bytes())
+    heap = next(
+        at
+        for at in range(len(content))
+        if content[at : at + 4] == b"GCOL"
+        and int.from_bytes(content[at + 8 : at + 16], "little") > 4096
+    )
+    text = int.from_bytes(content[heap + 24 : heap + 32], "little")
+    free = heap + 32 + -(-text // 8) * 8
+    assert text > 6000 and content[free : free + 2] == b"\0\0"
+    content[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="circles"):
+        keras.saving.load_model(path, compile=False)
+
+
 # Archives
 
 
