@@ -8,7 +8,7 @@ import pytest
 import minikeras
 from minikeras import initializers
 from minikeras.initializers.random_initializers import compute_fans
-from minikeras.kernels.tapers import NAMES, taper
+from minikeras.kernels.special import NAMES, taper
 
 RANDOM = [
     "RandomNormal",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from minikeras.callbacks.monitor import MonitorCallback
+from minikeras.callbacks.callback import MonitorCallback
 from minikeras.utils.io_utils import print_msg
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikeras.callbacks.callback import Callback
-from minikeras.callbacks.monitor import resolve_monitor_name
+from minikeras.callbacks.callback import Callback, resolve_monitor_name
 
 
 class HistoryDict(dict):

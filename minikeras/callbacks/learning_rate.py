@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.callbacks.callback import Callback
-from minikeras.callbacks.monitor import MonitorCallback
+from minikeras.callbacks.callback import Callback, MonitorCallback
 from minikeras.utils.io_utils import print_msg
 
 

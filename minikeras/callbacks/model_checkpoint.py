@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.callbacks.callback import MonitorCallback
 from minikeras.callbacks.history import HistoryDict
-from minikeras.callbacks.monitor import MonitorCallback
 from minikeras.engine.spelling import runs_unedited, understands_old
 from minikeras.utils.io_utils import print_msg
 

@@ -4,8 +4,7 @@ The classes: 0 airplane, 1 automobile, 2 bird, 3 cat, 4 deer, 5 dog, 6 frog, 7 h
 9 truck. Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from minikeras.datasets import cifar
-from minikeras.datasets.fetch import Split
+from minikeras.datasets.fetch import Split, load_cifar
 
 
 def load_data() -> Split:
@@ -21,7 +20,7 @@ def load_data() -> Split:
         OSError: The files are not in the cache and cannot be downloaded.
         ValueError: A file is damaged.
     """
-    return cifar.load(
+    return load_cifar(
         "cifar-10-batches-py",
         ([f"data_batch_{i}" for i in range(1, 6)], ["test_batch"]),
         "labels",

@@ -3,8 +3,7 @@
 Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from minikeras.datasets import cifar
-from minikeras.datasets.fetch import Split
+from minikeras.datasets.fetch import Split, load_cifar
 
 
 def load_data(label_mode: str = "fine") -> Split:
@@ -26,7 +25,7 @@ def load_data(label_mode: str = "fine") -> Split:
         raise ValueError(
             f"`label_mode` must be 'fine' or 'coarse'. Received: label_mode={label_mode!r}"
         )
-    return cifar.load(
+    return load_cifar(
         "cifar-100-python",
         (["train"], ["test"]),
         f"{label_mode}_labels",

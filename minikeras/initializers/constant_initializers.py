@@ -12,7 +12,7 @@ from minikeras.engine.budget import repeatable
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.initializers.initializer import Initializer
-from minikeras.kernels.tapers import taper
+from minikeras.kernels.special import taper
 
 
 @registry.initializers.register("Zeros", "zeros", "zero")

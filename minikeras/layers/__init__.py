@@ -131,7 +131,12 @@ from minikeras.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpec
 from minikeras.layers.preprocessing.text_vectorization import TextVectorization
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from minikeras.layers.regularization import ActivityRegularization
+from minikeras.layers.regularization import (
+    ActivityRegularization,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from minikeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from minikeras.layers.rnn import RNN
 from minikeras.layers.separable import (
@@ -151,11 +156,6 @@ from minikeras.layers.spatial import (
     ZeroPadding1D,
     ZeroPadding2D,
     ZeroPadding3D,
-)
-from minikeras.layers.spatial_dropout import (
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
 )
 from minikeras.layers.spectral_normalization import SpectralNormalization
 from minikeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper

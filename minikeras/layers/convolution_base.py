@@ -11,9 +11,9 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.activate import activate, activate_backward
-from minikeras.engine.config_order import in_order
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
+from minikeras.engine.serialization import in_order
 from minikeras.engine.variable import Variable
 from minikeras.kernels import activation as activations
 from minikeras.kernels.convolution import bias_gradient

@@ -16,7 +16,7 @@ from minikeras.engine.operation import Operation
 from minikeras.kernels import activation as activations
 from minikeras.kernels import windows
 from minikeras.kernels.convolution import bias_gradient
-from minikeras.kernels.convolution_pooling import convolve_max_pool, unpool
+from minikeras.kernels.pooling import convolve_max_pool, unpool
 from minikeras.layers.convolution_base import epilogue_of
 from minikeras.ops.convolutional import CONVOLUTION
 from minikeras.ops.spatial import from_last, to_last

@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.engine import registry
 from minikeras.engine.symbolic import KerasTensor
-from minikeras.layers.attention_core import (
+from minikeras.layers.grouped_query_attention import (
     SERIALIZED,
     HeadsAttention,
     attend,

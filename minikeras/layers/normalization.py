@@ -9,10 +9,10 @@ import numpy as np
 
 from minikeras import config as settings
 from minikeras.engine import dtypes, registry
-from minikeras.engine.config_order import BATCH_NORMALIZATION_ORDER, in_order
 from minikeras.engine.context import state
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
+from minikeras.engine.serialization import BATCH_NORMALIZATION_ORDER, in_order
 from minikeras.kernels import normalization as kernels
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry, tree
-from minikeras.engine.config_order import LSTM_CELL_ORDER, in_order
 from minikeras.engine.context import state
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
+from minikeras.engine.serialization import LSTM_CELL_ORDER, in_order
 from minikeras.layers.cell_sequence import (
     DropoutRNNCell,
     arguments_config,

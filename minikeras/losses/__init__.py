@@ -6,7 +6,20 @@ from typing import Any
 
 from minikeras.engine import registry
 from minikeras.engine.spelling import older_names
-from minikeras.losses.circle import Circle, Dice, Tversky, circle, dice, tversky
+from minikeras.losses.circle import (
+    CategoricalHinge,
+    Circle,
+    Dice,
+    Hinge,
+    SquaredHinge,
+    Tversky,
+    categorical_hinge,
+    circle,
+    dice,
+    hinge,
+    squared_hinge,
+    tversky,
+)
 from minikeras.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -22,14 +35,6 @@ from minikeras.losses.crossentropy import (
     sparse_categorical_crossentropy,
 )
 from minikeras.losses.divergences import CTC, KLDivergence, Poisson, ctc, kl_divergence, poisson
-from minikeras.losses.hinge import (
-    CategoricalHinge,
-    Hinge,
-    SquaredHinge,
-    categorical_hinge,
-    hinge,
-    squared_hinge,
-)
 from minikeras.losses.loss import Loss, LossFunctionWrapper
 from minikeras.losses.regression import (
     CosineSimilarity,

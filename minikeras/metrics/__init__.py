@@ -32,7 +32,7 @@ from minikeras.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
-from minikeras.metrics.f_score import F1Score, FBetaScore
+from minikeras.metrics.counting import F1Score, FBetaScore
 from minikeras.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from minikeras.metrics.metric import Metric
 from minikeras.metrics.of_losses import (

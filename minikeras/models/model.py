@@ -287,9 +287,9 @@ class Model(Trainer, Layer):
 
         >>> import minikeras
         >>> layers = [minikeras.Input((3,)), minikeras.layers.Dense(2, name="head")]
-        >>> model = minikeras.Sequential(layers)
+        >>> model = minikeras.Sequential(layers, name="net")
         >>> tree = model.get_state_tree(value_format="numpy_array")
-        >>> tree["trainable_variables"]["head"]["kernel"].shape
+        >>> tree["trainable_variables"]["net"]["head"]["kernel"].shape
         (3, 2)
         """
         return tree_of(self, value_format)

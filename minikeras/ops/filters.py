@@ -9,13 +9,13 @@ import numpy as np
 from minikeras.config import standardize_data_format
 from minikeras.engine import dtypes
 from minikeras.ops.base import Kernel, composite, static, tensor
-from minikeras.ops.color import check_rank
 from minikeras.ops.convolutional import depthwise_conv
 from minikeras.ops.core import cast
 from minikeras.ops.indexing import get_item
 from minikeras.ops.joining import stack
 from minikeras.ops.layout import pad
 from minikeras.ops.reductions import mean
+from minikeras.ops.resampling import check_rank
 from minikeras.ops.shaping import expand_dims, moveaxis, reshape, squeeze
 
 

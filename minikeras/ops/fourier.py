@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor
-from minikeras.kernels.tapers import taper
+from minikeras.kernels.special import taper
 from minikeras.ops.base import Kernel, array_of, composite, static, tensor
 from minikeras.ops.elementwise import cos, sin
 from minikeras.ops.layout import pad

@@ -12,8 +12,8 @@ from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels.resize import FILTERS
 from minikeras.ops.base import Kernel, array_of, composite, static, tensor
-from minikeras.ops.color import check_rank
 from minikeras.ops.products import einsum
+from minikeras.ops.resampling import check_rank
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")

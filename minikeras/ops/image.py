@@ -1,6 +1,5 @@
 """`keras.ops.image`: operations on images."""
 
-from minikeras.ops.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from minikeras.ops.filters import (
     crop_images,
     extract_patches,
@@ -17,7 +16,7 @@ from minikeras.ops.geometry import (
     perspective_transform,
     scale_and_translate,
 )
-from minikeras.ops.resampling import resize
+from minikeras.ops.resampling import hsv_to_rgb, resize, rgb_to_grayscale, rgb_to_hsv
 
 __all__ = [
     "affine_transform", "crop_images", "elastic_transform", "extract_patches",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry, serialization
-from minikeras.saving import guard, legacy_optimizer, legacy_weights
+from minikeras.saving import guard, legacy_weights
 from minikeras.saving.legacy_weights import Origin, legacy_order
 
 KERAS_VERSION = "3.15.1"
@@ -164,7 +164,7 @@ def read_model(file: Any, compile: bool = True) -> Any:
         )
     backend = "theano" if origin.theano else None
     compile_model(model, training, generation, version, backend)
-    legacy_optimizer.read(file, model, pieces, origin, version)
+    legacy_weights.read(file, model, pieces, origin, version)
     return model
 
 

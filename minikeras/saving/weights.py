@@ -283,9 +283,9 @@ def _fit_optimizer(part: Any, store: ReadStore) -> bool:
     keys = store.keys()
     if [store.shape(key) for key in keys] == [variable.shape for variable in own]:
         return False
-    from minikeras.saving import legacy_optimizer
+    from minikeras.saving import legacy_weights
 
-    values = legacy_optimizer.fit(part, [store.dataset(key) for key in keys])
+    values = legacy_weights.fit(part, [store.dataset(key) for key in keys])
     if values is None:
         return False
     for variable, value in values:

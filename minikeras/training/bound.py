@@ -21,7 +21,87 @@ from minikeras.kernels.bound import (
     bound_softmax_crossentropy,
     bound_squared_error,
 )
-from minikeras.training import fusion
+
+
+def fusion_for(operation: Any, loss: Any) -> Callable | None:
+    """The fused loss of an activation that ends `operation`, or None if there is none.
+
+    The function takes `(loss, y_true, logits, sample_weight, mask, output)` and returns the value
+    and the gradient to the logits.
+    """
+    if not getattr(type(operation), "ends_in_activation", False):
+        return None
+    activation = getattr(operation, "activation", None)
+    if getattr(activation, "kernel", None) is None:
+        return None
+    from minikeras import activations, losses
+
+    if getattr(operation, "axis", -1) not in (-1,):
+        return None
+    options = getattr(loss, "_fn_kwargs", {})
+    if options.get("from_logits") or options.get("axis", -1) != -1:
+        return None
+    if options.get("ignore_class") is not None:
+        return None
+    kind = type(loss)
+    if activation is activations.softmax:
+        if kind is losses.CategoricalCrossentropy or _wraps(loss, losses.categorical_crossentropy):
+            return _categorical
+        if kind is losses.SparseCategoricalCrossentropy or _wraps(
+            loss, losses.sparse_categorical_crossentropy
+        ):
+            return _sparse
+    if activation is activations.sigmoid:
+        if kind is losses.BinaryCrossentropy or _wraps(loss, losses.binary_crossentropy):
+            return _binary
+    return None
+
+
+def _wraps(loss: Any, function: Any) -> bool:
+    from minikeras import losses
+
+    return type(loss) is losses.LossFunctionWrapper and loss.fn is function
+
+
+def _smoothing(loss: Any) -> float:
+    return float(getattr(loss, "_fn_kwargs", {}).get("label_smoothing") or 0.0)
+
+
+def _categorical(
+    loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any
+) -> tuple[Any, Any]:
+    import minikeras.losses.function as fused
+
+    values, gradient = fused.softmax_crossentropy(
+        logits, y, sparse=False, label_smoothing=_smoothing(loss)
+    )
+    return _reduce(loss, values, gradient, weight, mask, y, logits)
+
+
+def _sparse(loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any) -> tuple[Any, Any]:
+    import minikeras.losses.function as fused
+
+    values, gradient = fused.softmax_crossentropy(logits, y, sparse=True)
+    return _reduce(loss, values, gradient, weight, mask, y, logits)
+
+
+def _binary(loss: Any, y: Any, logits: Any, weight: Any, mask: Any, output: Any) -> tuple[Any, Any]:
+    import minikeras.losses.function as fused
+
+    values, gradient = fused.sigmoid_crossentropy(logits, y, _smoothing(loss), output)
+    return _reduce(loss, values, gradient, weight, mask, y, logits)
+
+
+def _reduce(
+    loss: Any, values: Any, gradient: Any, weight: Any, mask: Any, y: Any, logits: Any
+) -> tuple[Any, Any]:
+    """Apply the loss's reduction to per-sample values and to the gradients of each."""
+    if weight is None and mask is None and loss.reduction in ("sum_over_batch_size", "mean"):
+        gradient *= logits.dtype.type(1.0 / max(values.size, 1))
+        return np.add.reduce(values, axis=None) / max(values.size, 1), gradient
+    value, factors = loss.reduce_with_gradient(values, weight, mask)
+    factors = np.asarray(factors, dtype=logits.dtype)
+    return value, gradient * factors.reshape(factors.shape + (1,) * (gradient.ndim - factors.ndim))
 
 
 def bind_step(stepper: Any, x: Any, y: Any) -> BoundStep | None:
@@ -92,16 +172,14 @@ def _bind_loss(stepper: Any, graph: Any, rows: int, y: Any) -> Callable:
         loss.reduction in ("sum_over_batch_size", "mean")
         and len(shape) == 2
         and None not in shape
-        and not fusion._smoothing(loss)
+        and not _smoothing(loss)
     )
     same = y.shape == shape and y.dtype == dtype
     if function is None:
         from minikeras import losses
 
         if plain and same and shape[1] == 1:
-            if type(loss) is losses.MeanSquaredError or fusion._wraps(
-                loss, losses.mean_squared_error
-            ):
+            if type(loss) is losses.MeanSquaredError or _wraps(loss, losses.mean_squared_error):
                 return bound_squared_error(shape, dtype)
         return lambda t, z: (*loss.value_and_gradient(t, z, None), z)
     activate = graph.joined[-1].operation.activation.kernel.forward
@@ -110,11 +188,11 @@ def _bind_loss(stepper: Any, graph: Any, rows: int, y: Any) -> Callable:
         p = activate(z.copy())
         return (*function(loss, t, z, None, None, p), p)
 
-    if plain and same and function is fusion._binary and shape[1] == 1:
+    if plain and same and function is _binary and shape[1] == 1:
         return bound_sigmoid_crossentropy(shape, dtype)
-    if plain and same and function is fusion._categorical:
+    if plain and same and function is _categorical:
         return bound_softmax_crossentropy(shape, dtype, labels=False)
-    if plain and function is fusion._sparse and y.dtype.kind in "iu" and y.size == rows:
+    if plain and function is _sparse and y.dtype.kind in "iu" and y.size == rows:
         inner = bound_softmax_crossentropy(shape, dtype, labels=True)
         classes = shape[1]
 

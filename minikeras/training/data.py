@@ -38,8 +38,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.arrays import ArrayBatches, count_samples
-from minikeras.training.batches import Batch, BatchSource
+from minikeras.training.arrays import ArrayBatches, Batch, BatchSource, count_samples
 from minikeras.training.convert import (
     RowRange,
     as_arrays,

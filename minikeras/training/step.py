@@ -98,7 +98,7 @@ class Stepper:
         self.fused = {}
         if graph is None:
             return
-        from minikeras.training.fusion import fusion_for
+        from minikeras.training.bound import fusion_for
 
         for term in self.terms:
             slot = graph.output_slots[term.output]

@@ -12,7 +12,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.batches import Batch, BatchSource
+from minikeras.training.arrays import Batch, BatchSource
 from minikeras.training.convert import as_arrays, is_array_like, to_array
 
 

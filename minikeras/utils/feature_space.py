@@ -12,7 +12,7 @@ from minikeras.engine import registry, serialization, tree
 from minikeras.engine.layer import Layer
 from minikeras.engine.naming import auto_name
 from minikeras.engine.symbolic import Tensor
-from minikeras.layers.preprocessing.categories import as_values
+from minikeras.layers.preprocessing.category_encoding import as_values
 from minikeras.layers.preprocessing.data_layer import DataLayer
 
 _MODULE = "keras.src.layers.preprocessing.feature_space"

@@ -8,8 +8,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.utils import image_utils
-from minikeras.utils.dataset import as_object_array, stacked
-from minikeras.utils.folders import dataset_from_directory
+from minikeras.utils.folders import as_object_array, dataset_from_directory, stacked
 
 _FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 

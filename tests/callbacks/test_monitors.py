@@ -13,7 +13,7 @@ from minikeras.callbacks import (
     MonitorCallback,
     ReduceLROnPlateau,
 )
-from minikeras.callbacks.monitor import resolve_monitor_name
+from minikeras.callbacks.callback import resolve_monitor_name
 
 NAN = float("nan")
 

@@ -114,7 +114,7 @@ def test_methods_of_models(kind, name):
 
 @pytest.mark.parametrize(("kind", "name"), kinds("monitor_str"))
 def test_monitored_names(kind, name):
-    from minikeras.callbacks.monitor import resolve_monitor_name
+    from minikeras.callbacks.callback import resolve_monitor_name
 
     logs = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "mae", "val_mae"), 0.0)
     assert resolve_monitor_name(name, logs) in logs

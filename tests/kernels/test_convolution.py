@@ -7,7 +7,6 @@ import pytest
 
 from minikeras.kernels import (
     convolution,
-    convolution_pooling,
     depthwise,
     parallel,
     pooling,
@@ -217,7 +216,7 @@ def test_convolution_and_pooling_in_one(
     spatial, kernel_size, strides, dilation, channels, pool_size, padding, tile, monkeypatch
 ):
     monkeypatch.setattr(windows, "TILE_BYTES", tile)
-    monkeypatch.setattr(convolution_pooling, "UNPOOL_TILE", tile)
+    monkeypatch.setattr(pooling, "UNPOOL_TILE", tile)
     rng = np.random.default_rng(0)
     # Small integers, so that windows have ties.
     x = rng.integers(-1, 2, (3, *spatial, channels)).astype(float)
@@ -227,11 +226,11 @@ def test_convolution_and_pooling_in_one(
     pooled, none = windows.geometry(outputs, pool_size, pool_size, "valid")
     expected = pooling.max_pool(plain, pool_size, pool_size, none, pooled)
     where = (strides, before, pooled, dilation, pool_size)
-    y, hits = convolution_pooling.convolve_max_pool(x, kernel, *where, keep=True)
+    y, hits = pooling.convolve_max_pool(x, kernel, *where, keep=True)
     np.testing.assert_array_equal(y, expected)
     dy = rng.standard_normal(y.shape)
     d_plain = pooling.max_pool_gradient(dy, plain, expected, pool_size, pool_size, none)
-    dz = convolution_pooling.unpool(dy, hits, pool_size)
+    dz = pooling.unpool(dy, hits, pool_size)
     inside = tuple(slice(n) for n in dz.shape[:-1])
     np.testing.assert_array_equal(dz, d_plain[inside])
     assert d_plain.sum() == pytest.approx(dz.sum())
@@ -240,7 +239,7 @@ def test_convolution_and_pooling_in_one(
         convolution.kernel_gradient(x, d_plain, kernel.shape, strides, before, dilation),
         atol=1e-12,
     )
-    twice, nothing = convolution_pooling.convolve_max_pool(
+    twice, nothing = pooling.convolve_max_pool(
         x, kernel, *where, epilogue=lambda rows: rows.__imul__(2)
     )
     assert nothing is None
@@ -255,9 +254,7 @@ def test_threads_change_nothing(monkeypatch):
 
     def everything():
         y = pooling.max_pool(dy, (2, 2), (2, 2), (0, 0), (3, 3))
-        best, hits = convolution_pooling.convolve_max_pool(
-            x, kernel, *where, (3, 3), (1, 1), (2, 2), keep=True
-        )
+        best, hits = pooling.convolve_max_pool(x, kernel, *where, (3, 3), (1, 1), (2, 2), keep=True)
         return [
             convolution.convolve(x, kernel, *where, (6, 6), (1, 1)),
             convolution.kernel_gradient(x, dy, kernel.shape, *where, (1, 1)),
@@ -268,7 +265,7 @@ def test_threads_change_nothing(monkeypatch):
             ),
             pooling.max_pool_gradient(y, dy, y, (2, 2), (2, 2), (0, 0)),
             best,
-            convolution_pooling.unpool(best, hits, (2, 2)),
+            pooling.unpool(best, hits, (2, 2)),
         ]
 
     expected = everything()

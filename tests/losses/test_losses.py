@@ -8,7 +8,7 @@ from minikeras import losses, ops
 from minikeras.engine.context import Run
 from minikeras.engine.recording import Recording
 from minikeras.engine.registry import CustomObjectScope
-from minikeras.losses import fused
+from minikeras.losses import function as fused
 from minikeras.losses.loss import squeeze_or_expand_to_same_rank
 from tests.gradcheck import check_gradients
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minikeras import utils
-from minikeras.utils.dataset import Dataset
+from minikeras.utils.folders import Dataset
 
 
 def test_to_categorical():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.layers.preprocessing.categories import (
+from minikeras.layers.preprocessing.category_encoding import (
     CategoryLayer,
     as_values,
     batches_of,

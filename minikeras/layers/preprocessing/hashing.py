@@ -10,7 +10,7 @@ from minikeras import config as settings
 from minikeras.engine import registry
 from minikeras.engine.symbolic import Tensor
 from minikeras.kernels.fingerprint import fingerprint64, fingerprint_cat, siphash
-from minikeras.layers.preprocessing.categories import (
+from minikeras.layers.preprocessing.category_encoding import (
     CategoryLayer,
     as_values,
     encode,

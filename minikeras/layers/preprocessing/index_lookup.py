@@ -14,7 +14,7 @@ from minikeras.engine import registry
 from minikeras.engine.serialization import safe_mode
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
-from minikeras.layers.preprocessing.categories import (
+from minikeras.layers.preprocessing.category_encoding import (
     CategoryLayer,
     as_values,
     batches_of,

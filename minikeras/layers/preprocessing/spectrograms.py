@@ -12,7 +12,7 @@ from minikeras import config as settings
 from minikeras.engine import registry
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.kernels.tapers import taper
+from minikeras.kernels.special import taper
 from minikeras.layers.preprocessing.data_layer import DataLayer
 
 

@@ -11,7 +11,7 @@ from minikeras import config as settings
 from minikeras.engine import registry, serialization
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain
-from minikeras.layers.preprocessing.categories import (
+from minikeras.layers.preprocessing.category_encoding import (
     CategoryLayer,
     as_values,
     batches_of,

@@ -13,7 +13,7 @@ from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
 from minikeras.standin.tf.dtypes import as_dtype
 from minikeras.standin.tf.tensors import TensorSpec, constant
-from minikeras.utils.dataset import Dataset as _Dataset
+from minikeras.utils.folders import Dataset as _Dataset
 
 __all__ = [
     "AUTOTUNE",
