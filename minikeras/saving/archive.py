@@ -11,28 +11,30 @@ from contextlib import contextmanager
 from typing import Any
 
 from minikeras.engine import serialization
-from minikeras.saving import guard, weights
+from minikeras.saving import guard, member, weights
 from minikeras.saving.hdf5 import KERAS_VERSION, _json_value, compile_model, model_from_config
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
 def write_model(path: Any, model: Any) -> None:
-    """Write a whole model as a `.keras` archive to `path` (a path or a binary file)."""
-    import h5py
+    """Write a whole model as a `.keras` archive to a path."""
+    texts = _texts(model)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(name, text)
+        with member.written_member(archive, path, _WEIGHTS) as file:
+            weights.write(file, model)
+        for name, content in _assets(model):
+            archive.writestr(f"assets/{name}", content)
 
+
+def _texts(model: Any) -> dict[str, str]:
+    """The files of JSON, by name."""
     config = json.dumps(serialization.serialize(model), default=_json_value)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now})
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        weights.write(file, model)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(_METADATA, metadata)
-        archive.writestr(_CONFIG, config)
-        archive.writestr(_WEIGHTS, buffer.getbuffer())
-        for name, content in _assets(model):
-            archive.writestr(f"assets/{name}", content)
+    return {_METADATA: metadata, _CONFIG: config}
 
 
 def write_folder(path: str, model: Any) -> None:
@@ -53,10 +55,11 @@ def write_folder(path: str, model: Any) -> None:
     os.makedirs(parent, exist_ok=True)
     temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(path)[:60]}.", dir=parent)
     try:
-        buffer = io.BytesIO()
-        write_model(buffer, model)
-        with zipfile.ZipFile(buffer) as archive:
+        packed = os.path.join(temporary, "m.keras")
+        write_model(packed, model)
+        with zipfile.ZipFile(packed) as archive:
             archive.extractall(temporary)
+        os.unlink(packed)
         os.chmod(temporary, 0o755)
         if os.path.isdir(path):
             old = f"{temporary}.old"

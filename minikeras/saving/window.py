@@ -139,11 +139,13 @@ class Output(io.RawIOBase):
 
     Args:
         path: Path of an existing file.
+        start: Where in it to begin. Defaults to 0.
     """
 
-    def __init__(self, path: Any) -> None:
+    def __init__(self, path: Any, start: int = 0) -> None:
         super().__init__()
         self.handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        self.start = start
         self.position = self.size = 0
         self.error: OSError | None = None
 
@@ -174,7 +176,7 @@ class Output(io.RawIOBase):
         done = 0
         try:
             while done < len(view) and self.error is None:
-                os.lseek(self.handle, self.position + done, os.SEEK_SET)
+                os.lseek(self.handle, self.start + self.position + done, os.SEEK_SET)
                 done += os.write(self.handle, view[done:])
         except OSError as error:
             self.error = error
@@ -185,7 +187,7 @@ class Output(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read what was written; zeros where nothing was."""
         view = memoryview(buffer)
-        os.lseek(self.handle, self.position, os.SEEK_SET)
+        os.lseek(self.handle, self.start + self.position, os.SEEK_SET)
         data = os.read(self.handle, len(view))
         view[: len(data)] = data
         self.position += len(view)
@@ -196,7 +198,7 @@ class Output(io.RawIOBase):
         self.size = self.position if size is None else size
         try:
             if self.error is None:
-                os.ftruncate(self.handle, self.size)
+                os.ftruncate(self.handle, self.start + self.size)
         except OSError as error:
             self.error = error
         return self.size

@@ -1,11 +1,14 @@
 """Large weights in an archive are read in their place; damage to them is found all the same."""
 
+import random
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 
 import minikeras as keras
+from minikeras.saving import member
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,34 @@ def test_weights_from_files_wait_and_are_whole(archive):
     assert again.weights[0]._pending is not None
     again.set_weights(model.get_weights())
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_sums_of_pieces_make_the_sum_of_the_file(tmp_path):
+    # Large writes are summed on their own, unless something is written over them.
+    rng = random.Random(1)
+    path = tmp_path / "m"
+    path.write_bytes(b"before")
+    with member.Summed(path, 6) as output:
+        for _ in range(40):
+            output.seek(rng.choice([output.size, rng.randrange(output.size + 1)]))
+            output.write(rng.randbytes(rng.choice([1, 500, 2**18, 2**18 + 7])))
+        output.truncate(output.size + 5)
+        found = output.checksum()
+    content = path.read_bytes()
+    assert content[:6] == b"before"
+    assert found == zlib.crc32(content[6:])
+    assert len(output.pieces) > 1
+
+
+def test_archives_are_as_other_programs_read_them(archive, tmp_path):
+    path = tmp_path / "m.keras"
+    archive[1].save(path)
+    with zipfile.ZipFile(path) as opened:
+        assert opened.testzip() is None
+        assert opened.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+        # The headers in front of the members say the same as the directory at the end.
+        for info in opened.infolist():
+            at = info.header_offset
+            head = path.read_bytes()[at : at + 30]
+            assert head[:4] == b"PK\3\4"
+            assert int.from_bytes(head[14:18], "little") == info.CRC
