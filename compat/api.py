@@ -13,6 +13,7 @@ import inspect
 import json
 import re
 import sys
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -122,6 +123,7 @@ def status(name: str) -> tuple[str, str]:
     thing = find(name)
     # A name of an older Keras that only explains itself is not the thing.
     explains = str(getattr(thing, "__module__", "")).startswith("minikeras.dialects")
+    explains = explains or str(getattr(thing, "__doc__", "")).startswith("Gone.")
     if thing is None or (reasons and explains) or name in NOT_OFFERED:
         if reasons:
             return "not offered", NOT_OFFERED[max(reasons, key=len)]
@@ -142,7 +144,8 @@ def status(name: str) -> tuple[str, str]:
 @functools.cache
 def comparisons() -> dict[str, str]:
     """File name -> text of everything that compares with real Keras."""
-    return {path.name: path.read_text() for path in sorted(HERE.glob("test_*.py"))}
+    helpers = [HERE / "layer_pairs.py", HERE / "ops_compare.py"]
+    return {path.name: path.read_text() for path in [*sorted(HERE.glob("test_*.py")), *helpers]}
 
 
 def compared_in(name: str) -> list[str]:
@@ -152,8 +155,25 @@ def compared_in(name: str) -> list[str]:
 
 
 def rows() -> list[tuple[str, str, str, list[str]]]:
-    """(name, status, why, comparison files) of every public name."""
-    return [(name, *status(name), compared_in(name)) for name in sorted(manifest())]
+    """(name, status, why, comparison files) of every public name.
+
+    What has several names is compared where one of them is.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        things = {name: find(name) for name in manifest()}
+        states = {name: status(name) for name in manifest()}
+    files: dict[int, set] = {}
+    for name, thing in things.items():
+        files.setdefault(id(thing), set()).update(compared_in(name))
+    return [
+        (
+            name,
+            *states[name],
+            sorted(compared_in(name) if things[name] is None else files[id(things[name])]),
+        )
+        for name in sorted(manifest())
+    ]
 
 
 def namespace(name: str) -> str:
