@@ -141,17 +141,21 @@ def _hdf5(file: Any) -> Content:
     )
 
 
-def _shapes(group: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, tuple]]:
+def _shapes(
+    group: Any, path: str = "", depth: int = 0, seen: set | None = None
+) -> Iterator[tuple[str, tuple]]:
     """Shapes of all datasets below a group, by path; nothing is read."""
     from minikeras.saving import guard
 
+    seen = set() if seen is None else seen
+    guard.enter(group, seen)
     if depth > 64:
         raise ValueError("The file is nested too deeply.")
     for name in group:
         inner = f"{path}/{name}" if path else name
         below = guard.group_at(group, name)
         if below is not None:
-            yield from _shapes(below, inner, depth + 1)
+            yield from _shapes(below, inner, depth + 1, seen)
             continue
         dataset = guard.dataset_at(group, name)
         if dataset is not None:

@@ -204,6 +204,23 @@ def child(group: Any, path: str) -> Any:
     return group
 
 
+def enter(group: Any, seen: set) -> None:
+    """Note a group on a walk through a whole file, which meets each one once.
+
+    Raises:
+        ValueError: if it has been there: links in circles, or so many ways that none ends.
+    """
+    import h5py
+
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise ValueError(
+            f"The HDF5 file has one group in several places ({group.name!r}). Such files are not"
+            " opened."
+        )
+    seen.add(address)
+
+
 def group_at(parent: Any, path: str) -> Any:
     """The HDF5 group at `path`, or None."""
     import h5py
@@ -322,7 +339,9 @@ def open_zip(path: Any) -> zipfile.ZipFile:
         problem = "names files outside itself"
     else:
         total = sum(info.file_size for info in members)
-        packed = sum(info.compress_size for info in members)
+        # Members may lie over each other.
+        whole = archive.fp.seek(0, os.SEEK_END)  # type: ignore[union-attr]
+        packed = min(whole, sum(info.compress_size for info in members))
         if total > _RATIO_FLOOR and total > _MAX_RATIO * max(packed, 1):
             problem = f"claims to unpack {packed:,} bytes to {total:,}"
     if problem:

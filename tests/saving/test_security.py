@@ -1,6 +1,7 @@
 """Every published attack on Keras's loaders, through every door: refused, and nothing happens."""
 
 import base64
+import copy
 import io
 import json
 import marshal
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import minikeras as keras
+from minikeras import cli
 from minikeras.engine import registry, serialization
 
 
@@ -397,6 +399,80 @@ def test_groups_that_hold_themselves_do_no_harm(tmp_path):
     weights_file(path, change).load_weights(path)
 
 
+def bush(file):
+    """A few groups, each of which is in two places of the one above: 2 to the 40 ways."""
+    above = file.create_group("layers")
+    for _ in range(40):
+        below = above.create_group("a")
+        above["b"] = below
+        above = below
+    above["x"] = 1.0
+
+
+def many_names(file):
+    """One array under many names: more than the size of its file accounts for."""
+    file["big"] = np.zeros(2**18, "f4")
+    for number in range(300):
+        file[f"layers/x{number}"] = file["big"]
+
+
+def ring(file):
+    file["layers"]["self"] = file["layers"]
+
+
+WALKS = {"bush": bush, "ring": ring, "many names": many_names}
+
+
+@pytest.mark.parametrize("attack", ["external storage", "external link", "soft link", "sparse"])
+def test_editor_refuses_hdf5_tricks(attack, victim, tmp_path):
+    path = tmp_path / "w.weights.h5"
+    change = ATTACKS[attack](victim)
+    weights_file(path, lambda f: _replace(f, "layers/dense/vars/0", change))
+    refused(keras.saving.KerasFileEditor, path)
+    write_keras(tmp_path / "m.keras", serialization.serialize(small()), path.read_bytes())
+    refused(keras.saving.KerasFileEditor, tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("attack", sorted(WALKS))
+def test_editor_ends_its_walk(attack, tmp_path):
+    path = tmp_path / "w.weights.h5"
+    weights_file(path, lambda f: (f.pop("layers") if attack == "bush" else None, WALKS[attack](f)))
+    refused(keras.saving.KerasFileEditor, path)
+
+
+@pytest.mark.parametrize("attack", sorted([*ATTACKS, "bush", "ring"]))
+def test_info_reads_nothing_elsewhere_and_ends(attack, victim, tmp_path, capsys):
+    path = tmp_path / "w.weights.h5"
+    if attack in ATTACKS:
+        change = ATTACKS[attack](victim)
+        weights_file(path, lambda f: _replace(f, "layers/dense/vars/0", change))
+    else:
+        weights_file(path, lambda f: (f.pop("layers") if attack == "bush" else 0, WALKS[attack](f)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert cli.main(["info", str(path)]) in (0, 1, 2)
+    if attack in ("external storage", "external link", "soft link", "virtual", "bush", "ring"):
+        assert "not opened" in capsys.readouterr().err
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5", "old_h5", "json"])
+@pytest.mark.parametrize("form", ["list", "code", "load_model", "unsafe", "popen"])
+def test_info_runs_nothing(kind, form, marker, tmp_path, capsys):
+    record = layer_record("Lambda", {"name": "l", "function": lambda_config(marker, form)})
+    path = tmp_path / f"evil.{kind}"
+    if kind == "keras":
+        write_keras(path, sequential(record))
+    elif kind == "json":
+        path.write_text(json.dumps(sequential(record)))
+    else:
+        write_h5(path, sequential(record), "2.3.1" if kind == "old_h5" else "3.15.1")
+    before = serialization.safe_mode()
+    assert cli.main(["info", str(path)]) == 1
+    assert "evil" in capsys.readouterr().out
+    assert serialization.safe_mode() is before
+    assert not marker.exists()
+
+
 def test_long_texts_that_lead_in_circles_are_refused(tmp_path):
     # HDF5 reads a heap of more than 4096 bytes in two parts; the damage is in the second.
     path = tmp_path / "m.h5"
@@ -515,3 +591,64 @@ def test_text_layers_read_no_files(door, vocabulary, tmp_path):
 def test_pickles_are_not_loaded_as_weights(tmp_path):
     np.savez(tmp_path / "w.npz", a=np.array([print], dtype=object))
     refused(small().load_weights, tmp_path / "w.npz")
+
+
+NPY = b"\x93NUMPY\x01\x00"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{" * 9000,
+        "(" * 200 + ")" * 200,
+        "-" * 9000 + "1",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 5000 + ",)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -6)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (6,) * 10**9}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': " + str((1,) * 500) + "}",
+        "{'descr': '|V1000000000', 'fortran_order': False, 'shape': ()}",
+        "{'descr': '(1000000000,)f8', 'fortran_order': False, 'shape': ()}",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+        "__import__('os').abort()",
+    ],
+)
+def test_headers_of_npz_do_no_harm(header, tmp_path):
+    path = tmp_path / "w.npz"
+    text = header.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        content = NPY + len(text).to_bytes(2, "little") + text + bytes(24)
+        archive.writestr("layers/dense/vars/0.npy", content)
+    refused(small().load_weights, path, match="w.npz")
+
+
+def test_members_that_lie_over_each_other_count_once(tmp_path):
+    # 300 names of one member: together they would unpack to 19 GB.
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("assets/0", bytes(2**26))
+        (first,) = archive.filelist
+        for number in range(1, 300):
+            other = copy.copy(first)
+            other.filename = f"assets/{number}"
+            archive.filelist.append(other)
+        archive.writestr("config.json", json.dumps(serialization.serialize(small())))
+    refused(keras.saving.load_model, path, match="claims")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../m_00000.weights.h5", "sub/m_00000.weights.h5", "..\\m_00000.weights.h5", "/dev/zero",
+     "C:\\m.h5", "", ".", "..", "m\0.h5", 3, [["m_00000.weights.h5"]], {}],
+)  # fmt: skip
+def test_shards_lie_beside_their_index(name, tmp_path):
+    folder = tmp_path / "here"
+    (folder / "sub").mkdir(parents=True)
+    model = small()
+    model.save_weights(folder / "m.weights.json", max_shard_size=1)
+    shard = (folder / "m_00000.weights.h5").read_bytes()
+    for place in (tmp_path, folder / "sub"):
+        (place / "m_00000.weights.h5").write_bytes(shard)
+    index = json.loads((folder / "m.weights.json").read_text())
+    index["weight_map"] = dict.fromkeys(index["weight_map"], name)
+    (folder / "m.weights.json").write_text(json.dumps(index))
+    refused(model.load_weights, folder / "m.weights.json", match="index of weights")
