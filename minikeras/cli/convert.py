@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         if new.lower().endswith((".weights.h5", ".npz")):
             model.save_weights(new)
         elif new.lower().endswith(".json"):
-            from minikeras.saving.atomic import atomic_path
+            from minikeras.saving.window import atomic_path
 
             with atomic_path(new) as temporary, open(temporary, "w", encoding="utf-8") as file:
                 file.write(model.to_json())

@@ -149,7 +149,7 @@ def _write(path: str, outputs: dict) -> int:
     import numpy as np
 
     from minikeras.cli import CommandError
-    from minikeras.saving.atomic import atomic_path
+    from minikeras.saving.window import atomic_path
 
     arrays = {name: np.asarray(value) for name, value in outputs.items()}
     first = next(iter(arrays.values()))

@@ -66,7 +66,7 @@ NAMES: dict[str, dict[str, str]] = {
         "zero": "initializers:Zeros",
     },
     "initializations": {
-        name: f"dialects.initializations:{name}"
+        name: f"dialects.helpers:{name}"
         for name in (
             "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
             "lecun_uniform", "normal", "one", "orthogonal", "uniform", "zero",
@@ -108,7 +108,7 @@ NAMES: dict[str, dict[str, str]] = {
         "Layer": "layers:Layer",
         "Merge": "dialects.merging:Merge",
         "Model": "models:Model",
-        "Node": "engine.node:Node",
+        "Node": "engine.recording:Node",
         "Sequential": "models:Sequential",
         "get_source_inputs": "dialects.helpers:get_source_inputs",
         "merge": "dialects.merging:merge",

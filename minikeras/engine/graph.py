@@ -12,8 +12,7 @@ import numpy as np
 from minikeras.engine import dtypes, tree
 from minikeras.engine.context import Context, Run
 from minikeras.engine.layer import Layer
-from minikeras.engine.node import Node
-from minikeras.engine.recording import Recording, walk_back
+from minikeras.engine.recording import Node, Recording, walk_back
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import trainable_version
 

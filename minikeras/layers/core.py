@@ -13,7 +13,7 @@ from minikeras.engine.activate import activate, activate_backward, bind_activati
 from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.engine.node import Node
+from minikeras.engine.recording import Node
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense

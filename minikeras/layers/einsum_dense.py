@@ -12,7 +12,7 @@ from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import Tensor
-from minikeras.kernels.contraction import contract, contract_backward
+from minikeras.kernels.rows import contract, contract_backward
 from minikeras.layers.low_rank import LowRankAdaptation
 
 

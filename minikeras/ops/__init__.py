@@ -17,9 +17,9 @@ import numpy as _np
 
 from minikeras.engine import symbolic as _symbolic
 from minikeras.ops import elementwise as _elementwise
-from minikeras.ops import homes as _homes
 from minikeras.ops import image, linalg, nn, numpy
 from minikeras.ops.activation import *
+from minikeras.ops.base import settle as _settle
 from minikeras.ops.blocks import *
 from minikeras.ops.control_flow import *
 from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
@@ -66,7 +66,7 @@ _symbolic.ufuncs.update(
     },
 )
 _symbolic.ufuncs[_np.matmul] = matmul  # noqa: F405
-_homes.settle()
+_settle()
 
 if _TYPE_CHECKING:
     from typing import Any as _Any

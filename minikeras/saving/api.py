@@ -8,7 +8,7 @@ from typing import Any
 from minikeras.engine import registry, serialization
 from minikeras.engine.spelling import runs_unedited
 from minikeras.saving import archive, guard, hdf5, shards, weights
-from minikeras.saving.atomic import atomic_hdf5, atomic_path
+from minikeras.saving.window import atomic_hdf5, atomic_path
 
 
 def _extension(path: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.engine import budget
 from minikeras.saving import guard
 
 
@@ -49,13 +50,13 @@ class KerasFileEditor:
                 "Invalid filename: expected a `.keras` or `.weights.h5` extension. Received:"
                 f" filepath={filepath}"
             )
-        with guard.opening(self.filepath):
+        with guard.budget_of(self.filepath), guard.opening(self.filepath):
             if guard.sniff(self.filepath) == "zip":
                 source: Any = io.BytesIO(self._read_archive())
             else:
                 source = self.filepath
             with guard.open_hdf5(source) as file:
-                self.weights_dict = self._tree(file, "")
+                self.weights_dict = self._tree(file, "", set())
         print(f"Keras model file '{self.filepath}'")
         if self.metadata is not None:
             print(
@@ -71,8 +72,9 @@ class KerasFileEditor:
             )
             return guard.read_member(archive, "model.weights.h5")
 
-    def _tree(self, group: Any, path: str, depth: int = 0) -> dict:
+    def _tree(self, group: Any, path: str, seen: set, depth: int = 0) -> dict:
         """The groups below `group` as dicts; arrays in `vars` belong to the object itself."""
+        guard.enter(group, seen)
         if depth > 64:
             raise ValueError("The file is nested too deeply.")
         if group.attrs:
@@ -85,11 +87,12 @@ class KerasFileEditor:
             if inside is None:
                 dataset = guard.dataset_at(group, key)
                 if dataset is not None:
+                    budget.charge(dataset.shape, dataset.dtype.itemsize, dataset.name)
                     found[key] = guard.read_array(dataset)
             elif key == "vars":
-                found.update(self._tree(inside, path, depth + 1))
+                found.update(self._tree(inside, path, seen, depth + 1))
             elif len(inside):
-                found[key] = self._tree(inside, f"{path}/{key}", depth + 1)
+                found[key] = self._tree(inside, f"{path}/{key}", seen, depth + 1)
         return found
 
     def summary(self) -> None:
@@ -246,7 +249,7 @@ class KerasFileEditor:
         Args:
             filepath: Path that ends in `.weights.h5`.
         """
-        from minikeras.saving.atomic import atomic_hdf5
+        from minikeras.saving.window import atomic_hdf5
 
         path = os.fspath(filepath)
         if not path.endswith(".weights.h5"):

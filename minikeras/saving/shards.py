@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.saving import guard, weights
-from minikeras.saving.atomic import atomic_hdf5, atomic_path
+from minikeras.saving.window import atomic_hdf5, atomic_path
 
 _GIGABYTE = 1024**3
 
@@ -205,8 +205,9 @@ def _npy(content: bytes, name: str) -> np.ndarray:
         version = npy.read_magic(file)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
         shape, fortran, dtype = read_header[version](file)
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"The member {name!r} is no array of NumPy: {error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        # The header is an expression of Python, which its parser may find too deep.
+        raise ValueError(f"The member {name!r} is no array of NumPy: {error!r}") from None
     if dtype.hasobject or dtype.kind not in "biufc":
         raise ValueError(
             f"The member {name!r} holds {dtype}, not numbers. Such files are not opened."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minikeras.kernels.contraction import contract, contract_backward
+from minikeras.kernels.rows import contract, contract_backward
 
 SIZES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 1, "f": 2}
 

@@ -10,8 +10,8 @@ from minikeras import ops as _ops
 from minikeras.engine import rng
 from minikeras.ops.base import array_of
 from minikeras.standin.tf import io as _io
+from minikeras.standin.tf import public
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.naming import public
 from minikeras.standin.tf.random import _source
 from minikeras.standin.tf.tensors import convert_to_tensor
 

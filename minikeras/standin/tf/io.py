@@ -10,8 +10,8 @@ import numpy as np
 
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import public
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.naming import public
 from minikeras.standin.tf.tensors import constant
 
 

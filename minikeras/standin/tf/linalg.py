@@ -9,8 +9,8 @@ import numpy as np
 
 from minikeras import ops as _ops
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import named, public
 from minikeras.standin.tf.math import l2_normalize  # noqa: F401
-from minikeras.standin.tf.naming import named, public
 from minikeras.standin.tf.tensors import convert_to_tensor
 from minikeras.standin.tf.top import FUNCTIONS as _TOP
 from minikeras.standin.tf.top import eye, matmul  # noqa: F401

@@ -10,8 +10,8 @@ import numpy as np
 from minikeras import ops as _ops
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import named, public
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.naming import named, public
 
 ops: Any = _ops
 TopKV2 = namedtuple("TopKV2", "values indices")

@@ -11,6 +11,7 @@ from minikeras import ops as _ops
 from minikeras import random
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import named, public
 from minikeras.standin.tf.math import (  # noqa: F401
     in_top_k,
     l2_normalize,
@@ -18,7 +19,6 @@ from minikeras.standin.tf.math import (  # noqa: F401
     softmax,
     top_k,
 )
-from minikeras.standin.tf.naming import named, public
 from minikeras.standin.tf.tensors import convert_to_tensor
 
 ops: Any = _ops

@@ -11,8 +11,8 @@ from minikeras import random as _random
 from minikeras.engine import rng
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import public
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.naming import public
 from minikeras.standin.tf.tensors import convert_to_tensor, sizes
 
 ops: Any = _ops

@@ -9,7 +9,7 @@ import numpy as np
 from minikeras import ops as _ops
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
-from minikeras.standin.tf.naming import public
+from minikeras.standin.tf import public
 from minikeras.standin.tf.tensors import convert_to_tensor
 
 ops: Any = _ops

@@ -13,9 +13,10 @@ import numpy as np
 from minikeras import ops as _ops
 from minikeras.engine import tree
 from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.gradient_tape import GradientTape  # noqa: F401
 from minikeras.ops.base import array_of
+from minikeras.standin.tf import named, public
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.naming import named, public
 from minikeras.standin.tf.tensors import convert_to_tensor, sizes
 
 ops: Any = _ops
@@ -557,4 +558,12 @@ def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
 
 
 globals().update(named(__name__, FUNCTIONS))
-__all__ = public(globals(), "newaxis", "device", "name_scope", "control_dependencies", "init_scope")
+__all__ = public(
+    globals(),
+    "GradientTape",
+    "newaxis",
+    "device",
+    "name_scope",
+    "control_dependencies",
+    "init_scope",
+)
