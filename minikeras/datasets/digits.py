@@ -4,7 +4,7 @@ Source: the test set of "Optical Recognition of Handwritten Digits", by E. Alpay
 UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49. License: Creative Commons
 Attribution 4.0 International (CC BY 4.0), https://creativecommons.org/licenses/by/4.0/legalcode.
 Changes: the rows of numbers are kept in a compressed NumPy file, pixel by pixel and sorted by
-label, which packs a fifth smaller.
+label and neighbours, which packs a quarter smaller.
 
 Thirteen people wrote the digits. Each image was scanned as 32 by 32 black and white dots; a pixel
 counts the black dots of a block of 4 by 4, hence values from 0 to 16.
@@ -43,6 +43,8 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     """
     arrays = load_npz(os.path.join(os.path.dirname(__file__), "digits.npz"))
     labels = arrays["labels"]
-    images = np.empty((len(labels), 8, 8), "uint8")
-    images[np.argsort(labels, kind="stable")] = np.moveaxis(arrays["images"], -1, 0)
-    return shuffled_split(images, labels, test_split, seed)
+    images = np.zeros((len(labels), 9, 9), "uint8")  # a border on the left and above
+    for i, j in np.ndindex(8, 8):
+        order = np.lexsort((images[:, i + 1, j], images[:, i, j + 1] // 4, labels))
+        images[order, i + 1, j + 1] = arrays["images"][i, j]
+    return shuffled_split(images[:, 1:, 1:], labels, test_split, seed)
