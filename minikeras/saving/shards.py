@@ -108,8 +108,11 @@ class _ShardedPaths:
         if found is None:
             return None
         names = found if isinstance(found, list) else [found]
-        groups = [self._group(name, f"{path}/vars") for name in names]
-        return weights.ReadStore(*(group for group in groups if group is not None))
+        groups: dict[str, Any] = {}
+        for name in names:
+            if not isinstance(name, str) or name not in groups:
+                groups[name] = self._group(name, f"{path}/vars")
+        return weights.ReadStore(*(group for group in groups.values() if group is not None))
 
     def _group(self, name: Any, path: str) -> Any:
         if not isinstance(name, str) or os.path.basename(name) != name or "\\" in name:

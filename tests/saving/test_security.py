@@ -16,6 +16,7 @@ import pytest
 import minikeras as keras
 from minikeras import cli
 from minikeras.engine import registry, serialization
+from minikeras.saving import guard
 
 
 def small():
@@ -652,3 +653,16 @@ def test_shards_lie_beside_their_index(name, tmp_path):
     index["weight_map"] = dict.fromkeys(index["weight_map"], name)
     (folder / "m.weights.json").write_text(json.dumps(index))
     refused(model.load_weights, folder / "m.weights.json", match="index of weights")
+
+
+def test_a_shard_named_often_is_looked_at_once(tmp_path, monkeypatch):
+    model, path = small(), tmp_path / "m.weights.json"
+    model.save_weights(path, max_shard_size=1)
+    index = json.loads(path.read_text())
+    index["weight_map"] = dict.fromkeys(index["weight_map"], ["m_00000.weights.h5"] * 100_000)
+    path.write_text(json.dumps(index))
+    looked = []
+    group_at = guard.group_at
+    monkeypatch.setattr(guard, "group_at", lambda *args: looked.append(args) or group_at(*args))
+    model.load_weights(path)
+    assert len(looked) <= 3
