@@ -69,8 +69,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"{__name__}.{_NETWORKS[name]}"), name)
     if name in _FAMILIES or name == "imagenet_utils":
         return import_module(f"{__name__}.{name}")
-    if name in ("preprocess_input", "decode_predictions"):
-        return getattr(import_module(f"{__name__}.imagenet_utils"), name)
     from minikeras.dialects.names import find
 
     found = None if name.startswith("_") else find("applications", name)
