@@ -309,7 +309,7 @@ def write_state(records: dict[str, Record]) -> None:
         "Mutations of valid files, loaded by processes with 512 MB to spare. *refused*: by a",
         "`ValueError` or `OSError` that names the file. *slowest*: seconds of computing of the",
         "slowest case, the mutation included. What failed once and was mended is a test in",
-        "`tests/saving`. `python compat/fuzz.py` goes on from here, to 20,000 cases of each format.",
+        "`tests/saving`. `python compat/fuzz.py` goes on from here, to 20,000 cases of each.",
         "",
         "| format | what | seed | cases | loaded | refused | failures | slowest | date |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
