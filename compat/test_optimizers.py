@@ -336,7 +336,6 @@ BAD = [
     ("SGD", {"learning_rate": 1}),
     ("SGD", {"learning_rate": "fast"}),
     ("SGD", {"learning_rate": None}),
-    ("SGD", {"momentum": 1}),
     ("SGD", {"momentum": 1.5}),
     ("SGD", {"nonsense": 1}),
     ("SGD", {"clipnorm": 1.0, "clipvalue": 2.0}),

@@ -72,14 +72,15 @@ class AUC(ConfusionMetric):
         if curve not in _CURVES:
             raise ValueError(
                 f'Invalid AUC curve value: "{curve}". Argument `curve` must be one of'
-                f" {list(_CURVES)}"
+                f" {list(_CURVES)}. Received: curve={curve!r}"
             )
         method = str(summation_method)
         method = method[:1].lower() + method[1:]
         if method not in _METHODS:
             raise ValueError(
                 f'Invalid AUC summation method value: "{summation_method}". Argument'
-                f" `summation_method` must be one of {_METHODS}"
+                f" `summation_method` must be one of {_METHODS}. Received:"
+                f" summation_method={summation_method!r}"
             )
         if num_labels and not multi_label:
             raise ValueError(
