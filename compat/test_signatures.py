@@ -20,16 +20,7 @@ MODULES = [
 ]
 
 # What is not there yet, and what takes fewer arguments with a reason.
-NOT_YET = {
-    "utils": {
-        "FeatureSpace",
-        "bounding_boxes",
-        "get_source_inputs",
-        "legacy",
-        "model_to_dot",
-        "plot_model",
-    },
-}
+NOT_YET: dict[str, set] = {}
 OTHER_SIGNATURE = {
     "smart_resize",  # Keras's `**kwargs` choose another backend
     "name_scope",  # a class in Keras

@@ -30,6 +30,9 @@ os.environ.update(JAX_PLATFORMS="cpu")
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
+# Lost tests a file on average that do not fail CI: where others use the machine, tests and files
+# meet their time limits. `--check` allows none.
+CI_TOLERANCE = 0.4
 # A run in CI takes at most so many seconds of two processes: else it takes the areas that changed,
 # and of the others a part that rotates by date.
 CI_SECONDS = 12 * 60
@@ -234,8 +237,10 @@ def main() -> None:
         known = expected.read(expected.EXPECTED).get("files", {})
         lost = [line for one in results for line in expected.worse(one, known.get(one["file"]))]
         print(*lost, sep="\n")
-        if lost:
-            sys.exit(f"{len(lost)} tests passed and no longer do.")
+        allowed = len(results) * CI_TOLERANCE if options.ci else 0
+        print(f"{len(lost)} tests passed and no longer do; {allowed:.0f} may.")
+        if len(lost) > allowed:
+            sys.exit(1)
 
 
 def print_results(results: list[dict], options: argparse.Namespace, reasons: dict) -> None:
