@@ -13,15 +13,15 @@ from typing import Any
 
 # Module as Keras names it -> (where the networks are, their names, mode of preprocessing).
 _FAMILIES: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "vgg16": ("residual", ("VGG16",), "caffe"),
-    "vgg19": ("residual", ("VGG19",), "caffe"),
-    "resnet": ("residual", ("ResNet50", "ResNet101", "ResNet152"), "caffe"),
-    "resnet50": ("residual", ("ResNet50",), "caffe"),
-    "resnet_v2": ("residual", ("ResNet50V2", "ResNet101V2", "ResNet152V2"), "tf"),
+    "vgg16": ("networks", ("VGG16",), "caffe"),
+    "vgg19": ("networks", ("VGG19",), "caffe"),
+    "resnet": ("networks", ("ResNet50", "ResNet101", "ResNet152"), "caffe"),
+    "resnet50": ("networks", ("ResNet50",), "caffe"),
+    "resnet_v2": ("networks", ("ResNet50V2", "ResNet101V2", "ResNet152V2"), "tf"),
     "mobilenet": ("mobile", ("MobileNet",), "tf"),
     "mobilenet_v2": ("mobile", ("MobileNetV2",), "tf"),
-    "inception_v3": ("residual", ("InceptionV3",), "tf"),
-    "xception": ("residual", ("Xception",), "tf"),
+    "inception_v3": ("networks", ("InceptionV3",), "tf"),
+    "xception": ("networks", ("Xception",), "tf"),
 }
 _NETWORKS = {name: home for home, names, _ in _FAMILIES.values() for name in names}
 

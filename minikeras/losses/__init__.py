@@ -6,20 +6,6 @@ from typing import Any
 
 from minikeras.engine import registry
 from minikeras.engine.spelling import older_names
-from minikeras.losses.circle import (
-    CategoricalHinge,
-    Circle,
-    Dice,
-    Hinge,
-    SquaredHinge,
-    Tversky,
-    categorical_hinge,
-    circle,
-    dice,
-    hinge,
-    squared_hinge,
-    tversky,
-)
 from minikeras.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -36,6 +22,20 @@ from minikeras.losses.crossentropy import (
 )
 from minikeras.losses.divergences import CTC, KLDivergence, Poisson, ctc, kl_divergence, poisson
 from minikeras.losses.loss import Loss, LossFunctionWrapper
+from minikeras.losses.margins import (
+    CategoricalHinge,
+    Circle,
+    Dice,
+    Hinge,
+    SquaredHinge,
+    Tversky,
+    categorical_hinge,
+    circle,
+    dice,
+    hinge,
+    squared_hinge,
+    tversky,
+)
 from minikeras.losses.regression import (
     CosineSimilarity,
     Huber,

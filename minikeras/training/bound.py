@@ -152,7 +152,7 @@ def _unbound(step: Any, run: Run, records: bool, needs: Any) -> Bound:
     def forward(x: Any) -> Any:
         context = Context(run, records, needs)
         if records:
-            kept.append(context)
+            kept[:] = [context]  # one that an error left behind goes
         return operation.forward(context, x, **options)
 
     def backward(dy: Any) -> Any:

@@ -3,10 +3,10 @@
 Each family is a pair `name(...) -> Run` and `name_backward(...) -> Gradients`.
 """
 
-from minikeras.kernels.recurrent.gru import gru as gru
-from minikeras.kernels.recurrent.gru import gru_backward as gru_backward
-from minikeras.kernels.recurrent.gru import lstm as lstm
-from minikeras.kernels.recurrent.gru import lstm_backward as lstm_backward
+from minikeras.kernels.recurrent.gated import gru as gru
+from minikeras.kernels.recurrent.gated import gru_backward as gru_backward
+from minikeras.kernels.recurrent.gated import lstm as lstm
+from minikeras.kernels.recurrent.gated import lstm_backward as lstm_backward
 from minikeras.kernels.recurrent.sequence import LINEAR as LINEAR
 from minikeras.kernels.recurrent.sequence import RELU as RELU
 from minikeras.kernels.recurrent.sequence import SIGMOID as SIGMOID
