@@ -136,7 +136,8 @@ class TimeDistributed(Wrapper):
             raise ValueError(
                 "The `mask` passed to the `TimeDistributed` layer has a shape"
                 f" {tuple(mask.shape)} that does not begin with the batch size and the number of"
-                f" steps of the inputs, {(batch, length)}."
+                f" steps of the inputs, {(batch, length)}. Received: inputs of shape"
+                f" {tuple(inputs.shape)}"
             )
         kwargs: dict[str, Any] = {}
         if training is not None and _accepts(type(self.layer), "training"):
