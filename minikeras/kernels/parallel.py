@@ -1,4 +1,4 @@
-"""Kernels on several threads: an option, off by default.
+"""Kernels on several threads: for batches an option, off by default.
 
 NumPy lets other threads run while it copies, computes or multiplies, so the parts of a batch can be
 worked on side by side, elementwise passes included. That pays where BLAS itself uses one thread
@@ -12,6 +12,8 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+
+from minikeras.kernels import blas
 
 # Elements below which handing a part to another thread costs more than it saves.
 SMALLEST = 1 << 16
@@ -36,6 +38,34 @@ def threads() -> int:
     return _threads
 
 
+def useful(size: int, smallest: int) -> int:
+    """How many threads to share elementwise work on `size` numbers, `smallest` or more for each.
+
+    As many as NumPy's BLAS may use, if that is more than `threads()`: elementwise work gives the
+    same numbers however it is shared.
+    """
+    if size < 2 * smallest:
+        return 1
+    return max(1, min(max(_threads, blas.threads()), size // smallest))
+
+
+def side_by_side(function: Callable[[int], object], count: int) -> None:
+    """Call ``function`` with 0 to ``count - 1``, each in a thread of its own; 0 in this one."""
+    global _pool
+    if count > 1 and not getattr(_local, "busy", False):
+        if _pool is None or _pool._max_workers < count - 1:
+            _pool = ThreadPoolExecutor(max(count, _threads) - 1, "minikeras")
+        waiting = [_pool.submit(_alone, function, part) for part in range(1, count)]
+        try:
+            _alone(function, 0)
+        finally:
+            for one in waiting:
+                one.result()
+    else:
+        for part in range(count):
+            function(part)
+
+
 def over_batch(function: Callable[[slice], object], batch: int, work: int) -> int:
     """Call ``function`` with slices that make up the batch, side by side if that pays.
 
@@ -47,25 +77,16 @@ def over_batch(function: Callable[[slice], object], batch: int, work: int) -> in
     Returns:
         The number of parts.
     """
-    global _pool
     count = min(_threads, batch, max(work // SMALLEST, 1))
     if count <= 1 or getattr(_local, "busy", False):
         function(slice(0, batch))
         return 1
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_threads - 1, "minikeras")
     edges = [batch * part // count for part in range(count + 1)]
-    parts = [slice(a, b) for a, b in zip(edges, edges[1:])]
-    waiting = [_pool.submit(_alone, function, part) for part in parts[1:]]
-    try:
-        _alone(function, parts[0])
-    finally:
-        for one in waiting:
-            one.result()
+    side_by_side(lambda part: function(slice(edges[part], edges[part + 1])), count)
     return count
 
 
-def _alone(function: Callable[[slice], object], part: slice) -> None:
+def _alone(function: Callable[[int], object], part: int) -> None:
     _local.busy = True
     try:
         function(part)
@@ -73,5 +94,12 @@ def _alone(function: Callable[[slice], object], part: slice) -> None:
         _local.busy = False
 
 
+def _forget_pool() -> None:
+    global _pool
+    _pool = None  # a forked child has none of its parent's threads
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
 if os.environ.get("MINIKERAS_THREADS", "").isdigit():
     set_threads(max(int(os.environ["MINIKERAS_THREADS"]), 1))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.kernels import blas
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
@@ -88,6 +89,25 @@ class Adam(KernelOptimizer):
 
     def rule(self) -> Any:
         return _amsgrad if self.amsgrad else _adam
+
+    def long_rule(self, w: Any, g: Any, slots: tuple, scratch: tuple) -> Any:
+        _, m, v, *largest = slots
+        top, t = (largest or [v])[0], scratch[1]
+        move_m, move_v, descend = blas.axpby(g, m), blas.axpby(t, v), blas.axpy(t, w)
+
+        def update(c: tuple) -> None:
+            first, second, epsilon, alpha = c
+            move_m(first, 1 - first)
+            np.multiply(g, g, t)
+            move_v(second, 1 - second)
+            if top is not v:
+                np.maximum(top, v, out=top)
+            np.sqrt(top, t)
+            np.add(t, epsilon, t)
+            np.divide(m, t, t)
+            descend(-alpha)
+
+        return update
 
     def get_config(self) -> dict:
         return {

@@ -48,6 +48,14 @@ class KernelOptimizer(Optimizer):
         """
         raise NotImplementedError
 
+    def long_rule(self, w: Any, g: Any, slots: tuple, scratch: tuple) -> Callable | None:
+        """The rule bound to the arrays of one long block, for float32 or float64.
+
+        Returns:
+            A function of the coefficients, as floats; or None where `rule` does for all blocks.
+        """
+        return None
+
     def _begin_update(self, step: int) -> None:
         """Called once before each update."""
 

@@ -10,10 +10,14 @@ import numpy as np
 
 from minikeras.engine.arena import aligned
 from minikeras.engine.variable import plain
+from minikeras.kernels import parallel
 
 # Floats a block: small enough that a block's value, gradient, slots and scratch stay in the
 # L2 cache over the passes of an update, large enough that calls cost nothing.
-BLOCK = 16384
+BLOCK = 32768
+
+# Numbers of a part of the variables that is worth a thread of its own.
+SMALLEST = 1 << 17
 
 # A block of one dtype that is no longer than this has its coefficients spread out to full rows:
 # broadcasting a column costs more than reading them.
@@ -57,14 +61,18 @@ class Group:
         cast: Rounds a Python float to the dtype.
         given: Rounds an argument of the constructor.
         blocks: Argument tuples of the update rule (see `KernelOptimizer.rule`).
+        bound: Lists of bound rules (see `KernelOptimizer.long_rule`), one a thread.
+        matrices: The slots of every block.
     """
 
     __slots__ = (
         "blocks",
+        "bound",
         "cast",
         "column",
         "dtype",
         "given",
+        "matrices",
         "numbers",
         "scalars",
         "spread",
@@ -83,6 +91,8 @@ class Group:
         self.scalars = [self.numbers[index : index + 1].reshape(()) for index in range(16)]
         self.values: tuple = ()
         self.blocks: list[tuple] = []
+        self.bound: list[list[Callable]] = []
+        self.matrices: list[np.ndarray] = []
 
     def set(self, values: tuple) -> None:
         """Set the coefficients."""
@@ -157,20 +167,8 @@ class Plan:
                     group = groups[dtype] = Group(
                         dtype, len(chunk.slots["all"]), 0 if optimizer.layerwise else longest[dtype]
                     )
-                if optimizer.layerwise:
-                    continue
-                for first, last in cuts(start, stop):
-                    slots = chunk.slots["all"][:, first:last]
-                    rows = scratch[dtype][:, : last - first]
-                    group.blocks.append(
-                        (
-                            (group.column[:, : last - first], *group.scalars),
-                            chunk.values[first:last],
-                            chunk.gradients[first:last],
-                            (slots, *slots),
-                            (rows, *rows),
-                        )
-                    )
+                if not optimizer.layerwise:
+                    self._cut_run(group, chunk, start, stop, scratch[dtype])
             self.groups = list(groups.values())
             if optimizer.layerwise:
                 self._cut_layers(groups)
@@ -181,6 +179,52 @@ class Plan:
                 for first, last in cuts(start, stop):
                     part = scratch[chunk.arena.dtype][0, : last - first]
                     self.decay.append((given(value), chunk.values[first:last], part))
+
+    def _cut_run(self, group: Group, chunk: Any, start: int, stop: int, scratch: Any) -> None:
+        """The blocks of a run of neighbours: long ones bound, others as arguments of the rule."""
+        pieces = cuts(start, stop)
+        bind = self.optimizer.long_rule
+        # A subclass with another rule has no use for the long form of its parent's.
+        same = _definer(self.optimizer, "rule") is _definer(self.optimizer, "long_rule")
+        long = same and stop - start > SPREAD and group.dtype.char in FADED
+        count = parallel.useful(stop - start, SMALLEST) if long else 1
+        for part in range(count):
+            own = scratch if part == 0 else _matrix(2, min(stop - start, BLOCK), group.dtype)
+            rules = []
+            for first, last in pieces[part::count]:
+                slots, rows = chunk.slots["all"][:, first:last], own[:, : last - first]
+                arrays = (
+                    chunk.values[first:last],
+                    chunk.gradients[first:last],
+                    (slots, *slots),
+                    (rows, *rows),
+                )
+                group.matrices.append(slots)
+                rule = bind(*arrays) if long else None
+                if rule is not None:
+                    rules.append(self._with_decay(group, rule, *arrays))
+                else:
+                    column = group.column[:, : last - first]
+                    group.blocks.append(((column, *group.scalars), *arrays))
+            if rules:
+                while len(group.bound) <= part:
+                    group.bound.append([])
+                group.bound[part] += rules
+
+    def _with_decay(
+        self, group: Group, rule: Callable, w: Any, g: Any, slots: tuple, scratch: tuple
+    ) -> Callable:
+        """`rule` after the weight decay that all variables have, if any."""
+        if self.decay_with_rule is None:
+            return lambda c, rate: rule(c)
+        shrink, part = group.given(self.decay_with_rule), scratch[1]
+
+        def update(c: tuple, rate: float) -> None:
+            np.multiply(w, shrink * rate, part)
+            np.subtract(w, part, w)
+            rule(c)
+
+        return update
 
     def _cut_layers(self, groups: dict) -> None:
         """One block a variable, in its shape, for rules that look at a variable as a whole."""
@@ -207,6 +251,7 @@ class Plan:
                     (None, *rows),
                 )
             )
+            group.matrices += [one for one in slots if one is not None]
 
     # One update
 
@@ -258,6 +303,8 @@ class Plan:
         shrink = self.decay_with_rule
         for group in self.groups:
             group.set(optimizer.coefficients(rate, count + 1, group.cast, group.given))
+            if group.bound:
+                self._run_bound(group, rate)
             if shrink is not None:
                 factor = np.array(group.given(shrink) * rate, group.dtype)
                 for coefficients, values, gradients, slots, scratch in group.blocks:
@@ -271,6 +318,15 @@ class Plan:
         if self.sweeps and count % SWEEP == SWEEP - 1:
             self._sweep()
 
+    def _run_bound(self, group: Group, rate: float) -> None:
+        values = group.values
+
+        def run(part: int) -> None:
+            for rule in group.bound[part]:
+                rule(values, rate)
+
+        parallel.side_by_side(run, len(group.bound))
+
     def _sweep(self) -> None:
         """Set to 0 what has faded in the slots.
 
@@ -281,8 +337,7 @@ class Plan:
         for group in self.groups:
             limit = FADED.get(group.dtype.char)
             if limit is not None:
-                for _, _, _, slots, _ in group.blocks:
-                    matrix = slots[0]
+                for matrix in group.matrices:
                     matrix[np.abs(matrix) < limit] = 0
 
     # Less common parts: over whole runs, in place in the gradient buffers
@@ -373,6 +428,10 @@ def _matrix(rows: int, size: int, dtype: np.dtype) -> np.ndarray:
     step = 64 // dtype.itemsize
     size = -(-size // step) * step
     return aligned(rows * size, dtype).reshape(rows, size)
+
+
+def _definer(thing: Any, name: str) -> type:
+    return next(kind for kind in type(thing).__mro__ if name in vars(kind))
 
 
 def _overwrites(variable: Any) -> bool:

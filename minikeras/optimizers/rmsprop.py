@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.kernels import blas
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
@@ -107,6 +108,23 @@ class RMSprop(KernelOptimizer):
                 np.add(m, t, m)
                 t = m
             np.subtract(w, t, w)
+
+        return update
+
+    def long_rule(self, w: Any, g: Any, slots: tuple, scratch: tuple) -> Any:
+        if self.centered or self.momentum > 0:
+            return None
+        v, t = slots[1], scratch[1]
+        move, descend = blas.axpby(t, v), blas.axpy(t, w)
+
+        def update(c: tuple) -> None:
+            rho, rest, epsilon, rate, _ = c
+            np.multiply(g, g, t)
+            move(rest, rho)
+            np.add(v, epsilon, t)
+            np.sqrt(t, t)
+            np.divide(g, t, t)
+            descend(-rate)
 
         return update
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.kernels import blas
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
 
 
@@ -85,6 +86,24 @@ class SGD(KernelOptimizer):
         if not self.momentum:
             return _descend
         return _nesterov if self.nesterov else _momentum
+
+    def long_rule(self, w: Any, g: Any, slots: tuple, scratch: tuple) -> Any:
+        descend, nesterov = blas.axpy(g, w), self.nesterov
+        if not self.momentum:
+            return lambda c: descend(-c[1])
+        m = slots[1]
+        move, follow = blas.axpby(g, m), blas.axpy(m, w)
+
+        def update(c: tuple) -> None:
+            momentum, rate = c
+            move(-rate, momentum)
+            if nesterov:
+                follow(momentum)
+                descend(-rate)
+            else:
+                np.add(w, m, w)
+
+        return update
 
     def get_config(self) -> dict:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

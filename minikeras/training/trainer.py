@@ -13,11 +13,10 @@ from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
+from minikeras.training.rowwise import batches_at_once
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
 QUIET = np.errstate(all="ignore")
-# How much input one step of an unobserved `predict` takes.
-_PREDICT_BYTES = 2**22
 
 
 class Trainer(Steps):
@@ -324,28 +323,28 @@ class Trainer(Steps):
         from minikeras.callbacks import CallbackList
         from minikeras.training.data import make_batches
 
-        if batch_size is None and not verbose and callbacks is None and type(x) is np.ndarray:
-            # Nobody sees the batches: fewer, larger ones are faster.
-            if steps is None and x.size and not self._overrides("predict_step"):
-                batch_size = max(32, min(1024, _PREDICT_BYTES * len(x) // x.nbytes))
         source = make_batches(x, batch_size=batch_size, steps_per_epoch=steps, strings=True)
         first = source.peek()
         if first is not None:
             self._ensure_built(first[0])
         if verbose == "auto" and source.num_batches == 1:
             verbose = 0
-        callback_list = self._callback_list(callbacks, verbose, 1, source.num_batches, CallbackList)
+        batches: Any = source.num_batches
+        callback_list = self._callback_list(callbacks, verbose, 1, batches, CallbackList)
         callback_list.on_predict_begin()
         begin, end = callback_list.batch_hooks("predict")
         self.stop_predicting = False
         custom = self._overrides("predict_step")
         program = None if custom else self._get_program()
+        together = 1 if custom or callbacks is not None else batches_at_once(self, program, source)
+        if together > 1:
+            source = make_batches(x, batch_size=together * (source.batch_size or 1), strings=True)
         collected: list[list] = []
         structure: Any = None
         logs: dict = {}
         for index, (batch, _, _) in enumerate(source.epoch()):
             if begin is not None:
-                begin(index)
+                begin(index * together)
             if custom:
                 result = self.predict_step(as_tensors(batch))
                 structure = tree.map_structure(lambda _: None, result)
@@ -356,7 +355,8 @@ class Trainer(Steps):
             if end is not None:
                 outputs = flat[0] if len(flat) == 1 else flat
                 logs = {"outputs": outputs}
-                end(index, logs)
+                last = (index + 1) * together - 1
+                end(last if together == 1 else min(last, batches - 1), logs)
             if self.stop_predicting:
                 break
         callback_list.on_predict_end()

@@ -419,3 +419,52 @@ def test_scaled_losses_train_alike(optimizer):
     # Scales are powers of two, but sums of gradients round differently where they underflow.
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+LONG = [
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("RMSprop", {}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {"weight_decay": 0.01}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name, options", LONG)
+def test_long_blocks_are_updated_as_short_ones(name, options, dtype, monkeypatch):
+    shapes = [(50, 40), (70,), (400, 200)]
+
+    def train():
+        own, optimizer = variables(dtype, shapes), make(name, **options)
+        for seed in range(3):
+            step(optimizer, own, seed)
+        return own, optimizer
+
+    monkeypatch.setattr(plan, "SMALLEST", 1 << 14)
+    monkeypatch.setattr("minikeras.kernels.parallel.blas.threads", lambda: 3)
+    long, optimizer = train()
+    bound = [len(one) for one in next(iter(optimizer._plans.values())).groups[0].bound]
+    assert len(bound) == 3 and sum(bound) > 0
+    monkeypatch.setattr(plan, "SPREAD", 1 << 30)
+    short, optimizer = train()
+    assert not next(iter(optimizer._plans.values())).groups[0].bound
+    tolerance = 50 * np.finfo(dtype).eps  # the same formula, rounded in other places
+    for one, other in zip(long, short):
+        np.testing.assert_allclose(one.array, other.array, rtol=tolerance, atol=tolerance)
+
+
+def test_another_rule_has_no_use_for_the_long_one():
+    class Signs(optimizers.SGD):
+        def rule(self):
+            def update(c, w, g, slots, scratch):
+                w -= np.sign(g)
+
+            return update
+
+    own = variables(shapes=[(300, 200)])
+    before = own[0].array.copy()
+    step(Signs(), own)
+    np.testing.assert_allclose(before - own[0].array, np.sign(gradients(own)[0]), atol=1e-6)
