@@ -184,7 +184,7 @@ COUNTERPARTS = {
         "initializers.random_initializers.compute_fans"
     ),
     "layers.IndexLookup": "layers.preprocessing.index_lookup.IndexLookup",
-    "layers.preprocessing.data_layer.DataLayer": "layers.preprocessing.data_layer.DataLayer",
+    "layers.preprocessing.data_layer.DataLayer": "layers.preprocessing.normalization.DataLayer",
     "layers.rnn.conv_lstm.ConvLSTM": "layers.convolutional_recurrent.ConvLSTM",
     "layers.rnn.conv_lstm.ConvLSTMCell": "layers.convolutional_recurrent.ConvLSTMCell",
     "layers.rnn.dropout_rnn_cell.DropoutRNNCell": "layers.cell_sequence.DropoutRNNCell",

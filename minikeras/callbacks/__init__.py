@@ -1,15 +1,14 @@
 """What is called at the events of training, evaluation and prediction."""
 
-from minikeras.callbacks.backup_and_restore import BackupAndRestore
 from minikeras.callbacks.callback import Callback, MonitorCallback
 from minikeras.callbacks.callback_list import CallbackList
-from minikeras.callbacks.csv_logger import CSVLogger
 from minikeras.callbacks.early_stopping import EarlyStopping
 from minikeras.callbacks.history import History
 from minikeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
-from minikeras.callbacks.model_checkpoint import ModelCheckpoint
+from minikeras.callbacks.model_checkpoint import BackupAndRestore, ModelCheckpoint
 from minikeras.callbacks.progbar_logger import ProgbarLogger
 from minikeras.callbacks.simple import (
+    CSVLogger,
     LambdaCallback,
     OrbaxCheckpoint,
     RemoteMonitor,

@@ -15,14 +15,14 @@ from minikeras.engine import dtypes, registry
 from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, plain
-from minikeras.initializers.constant_initializers import (
+from minikeras.initializers.initializer import (
     STFT,
     Constant,
     Identity,
+    Initializer,
     Ones,
     Zeros,
 )
-from minikeras.initializers.initializer import Initializer
 from minikeras.initializers.random_initializers import (
     GlorotNormal,
     GlorotUniform,

@@ -87,7 +87,7 @@ from minikeras.layers.pooling import GlobalMaxPooling3D as GlobalMaxPool3D
 from minikeras.layers.pooling import MaxPooling1D as MaxPool1D
 from minikeras.layers.pooling import MaxPooling2D as MaxPool2D
 from minikeras.layers.pooling import MaxPooling3D as MaxPool3D
-from minikeras.layers.preprocessing.category_encoding import CategoryEncoding
+from minikeras.layers.preprocessing.category_encoding import CategoryEncoding, Discretization
 from minikeras.layers.preprocessing.colors import (
     RandomBrightness,
     RandomColorDegeneration,
@@ -97,7 +97,6 @@ from minikeras.layers.preprocessing.colors import (
     RandomHue,
     RandomSaturation,
 )
-from minikeras.layers.preprocessing.discretization import Discretization
 from minikeras.layers.preprocessing.geometric import (
     RandomElasticTransform,
     RandomFlip,
@@ -108,12 +107,10 @@ from minikeras.layers.preprocessing.geometric import (
     RandomZoom,
 )
 from minikeras.layers.preprocessing.hashing import HashedCrossing, Hashing
-from minikeras.layers.preprocessing.histograms import (
+from minikeras.layers.preprocessing.image_effects import (
     AutoContrast,
     ContrastLimitedAdaptiveHistogramEqualization,
     Equalization,
-)
-from minikeras.layers.preprocessing.image_effects import (
     RandomGaussianBlur,
     RandomInvert,
     RandomPosterization,
@@ -122,10 +119,9 @@ from minikeras.layers.preprocessing.image_effects import (
 )
 from minikeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
 from minikeras.layers.preprocessing.mixing import CutMix, MixUp, RandomErasing
-from minikeras.layers.preprocessing.normalization import Normalization
+from minikeras.layers.preprocessing.normalization import Normalization, Rescaling
 from minikeras.layers.preprocessing.pipeline import MaxNumBoundingBoxes, Pipeline
 from minikeras.layers.preprocessing.policies import AugMix, RandAugment
-from minikeras.layers.preprocessing.rescaling import Rescaling
 from minikeras.layers.preprocessing.resizing import CenterCrop, RandomCrop, Resizing
 from minikeras.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpectrogram
 from minikeras.layers.preprocessing.text_vectorization import TextVectorization

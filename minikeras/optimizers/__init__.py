@@ -7,19 +7,14 @@ from typing import Any
 from minikeras.engine import registry
 from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.optimizers import legacy, schedules
-from minikeras.optimizers.adafactor import Adafactor
-from minikeras.optimizers.adagrad import Adadelta, Adagrad
-from minikeras.optimizers.adam import Adam, AdamW
-from minikeras.optimizers.adamax import Adamax, Nadam
+from minikeras.optimizers.adagrad import Adadelta, Adafactor, Adagrad, Ftrl
+from minikeras.optimizers.adam import Adam, AdamW, Lamb, Lion
+from minikeras.optimizers.adamax import Adamax, Nadam, ScheduleFreeAdamW
 from minikeras.optimizers.base import Optimizer
-from minikeras.optimizers.ftrl import Ftrl
-from minikeras.optimizers.lamb import Lamb
-from minikeras.optimizers.lion import Lion
 from minikeras.optimizers.loss_scale import LossScaleOptimizer
 from minikeras.optimizers.multi import MultiOptimizer, OptimizerMap
 from minikeras.optimizers.muon import Muon
 from minikeras.optimizers.rmsprop import RMSprop
-from minikeras.optimizers.schedule_free import ScheduleFreeAdamW
 from minikeras.optimizers.sgd import SGD
 
 __all__ = [

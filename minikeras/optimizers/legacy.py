@@ -1,9 +1,8 @@
 """The optimizers of Keras 2 under `optimizers.legacy`: today's, which know the old arguments."""
 
-from minikeras.optimizers.adagrad import Adagrad
+from minikeras.optimizers.adagrad import Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam
 from minikeras.optimizers.base import Optimizer
-from minikeras.optimizers.ftrl import Ftrl
 from minikeras.optimizers.rmsprop import RMSprop
 from minikeras.optimizers.sgd import SGD
 

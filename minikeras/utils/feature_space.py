@@ -13,7 +13,7 @@ from minikeras.engine.layer import Layer
 from minikeras.engine.naming import auto_name
 from minikeras.engine.symbolic import Tensor
 from minikeras.layers.preprocessing.category_encoding import as_values
-from minikeras.layers.preprocessing.data_layer import DataLayer
+from minikeras.layers.preprocessing.normalization import DataLayer
 
 _MODULE = "keras.src.layers.preprocessing.feature_space"
 _BATCH = 32

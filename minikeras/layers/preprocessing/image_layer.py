@@ -11,7 +11,7 @@ from minikeras.engine import dtypes, tree
 from minikeras.engine.rng import SeedGenerator, draw_generator
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain
-from minikeras.layers.preprocessing.data_layer import DataLayer
+from minikeras.layers.preprocessing.normalization import DataLayer
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")

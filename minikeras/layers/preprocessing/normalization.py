@@ -1,18 +1,58 @@
-"""Normalization of features by their mean and variance in the data."""
+"""Layers of numbers: `Rescaling`, `Normalization`, and the base of layers that work on data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from minikeras import config as settings
-from minikeras.engine import registry
-from minikeras.engine.symbolic import Tensor
+from minikeras.engine import dtypes, registry, serialization
+from minikeras.engine.layer import Layer
+from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable, plain
-from minikeras.layers.preprocessing.data_layer import DataLayer
+
+
+class DataLayer(Layer):
+    """A layer that also takes plain lists and numbers, and casts them to its compute dtype."""
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(inputs, (Tensor, KerasTensor, Variable, np.ndarray)):
+            inputs = np.asarray(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    @property
+    def backend(self) -> Any:
+        """The functions that layers of one's own may use: `self.backend.numpy.flip` and so on."""
+        return _functions()
+
+    def _array(self, x: Any) -> np.ndarray:
+        """`x` as an array in the compute dtype."""
+        return np.asarray(x).astype(dtypes.numpy_dtype(self.compute_dtype), copy=False)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the input."""
+        return input_shape
+
+
+@cache
+def _functions() -> SimpleNamespace:
+    from minikeras import ops, random
+
+    groups = dict.fromkeys(("core", "math", "nn", "numpy"), ops)
+    return SimpleNamespace(
+        **{
+            name: getattr(ops, name) for name in ("cast", "convert_to_tensor", "is_tensor", "shape")
+        },
+        **groups,
+        image=ops.image,
+        linalg=ops.linalg,
+        random=random,
+    )
 
 
 @registry.layers.register("Normalization")
@@ -262,3 +302,63 @@ def _batches(data: Any) -> Iterator[np.ndarray]:
             )
         batch = np.asarray(plain(batch))
         yield batch if batch.ndim else batch.reshape(1)
+
+
+@registry.layers.register("Rescaling")
+class Rescaling(DataLayer):
+    """`x * scale + offset`.
+
+    Args:
+        scale: Float, or list or array with one number a channel. `1 / 255` brings the pixels of an
+            image into [0, 1].
+        offset: Float, or list or array. Defaults to 0.0.
+        **kwargs: `name`, `dtype`.
+
+    Output shape:
+        That of the input.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import minikeras
+    >>> layer = minikeras.layers.Rescaling(1 / 255)
+    >>> layer(np.array([[0, 255]], "uint8")).numpy().tolist()
+    [[0.0, 1.0]]
+    """
+
+    supports_masking = True
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+
+    def _per_channel(self, value: Any) -> np.ndarray:
+        value = self._array(plain(value))
+        if value.ndim and settings.image_data_format() == "channels_first":
+            value = value.reshape(value.shape + (1,) * (3 - value.ndim))
+        return value
+
+    def forward(self, ctx: Any, x: Any) -> Any:
+        ctx.source = np.asarray(x).dtype
+        ctx.scale = self._per_channel(self.scale)
+        return self._array(x) * ctx.scale + self._per_channel(self.offset)
+
+    def backward(self, ctx: Any, dy: Any) -> Any:
+        return (dy * ctx.scale).astype(ctx.source, copy=False) if ctx.source.kind == "f" else None
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {
+            **super().get_config(),
+            "scale": serialization.serialize(self.scale),
+            "offset": serialization.serialize(self.offset),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The layer that `get_config` described."""
+        config = dict(config)
+        for key in ("scale", "offset"):
+            config[key] = serialization.deserialize(config.get(key, 0.0), None, custom_objects)
+        return super().from_config(config)

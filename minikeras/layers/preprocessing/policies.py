@@ -15,8 +15,9 @@ from minikeras.layers.preprocessing.geometric import (
     RandomShear,
     RandomTranslation,
 )
-from minikeras.layers.preprocessing.histograms import AutoContrast, Equalization
 from minikeras.layers.preprocessing.image_effects import (
+    AutoContrast,
+    Equalization,
     RandomPosterization,
     RandomSharpness,
     Solarization,

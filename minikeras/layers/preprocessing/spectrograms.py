@@ -13,7 +13,7 @@ from minikeras.engine import registry
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels.special import taper
-from minikeras.layers.preprocessing.data_layer import DataLayer
+from minikeras.layers.preprocessing.normalization import DataLayer
 
 
 def _mel(hertz: Any) -> Any:
