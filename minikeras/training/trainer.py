@@ -295,7 +295,7 @@ class Trainer(Steps):
 
         Args:
             x: Inputs, as in `fit`.
-            batch_size: Rows per step. Defaults to 32.
+            batch_size: Rows per step. Defaults to 32, or more at once where that changes nothing.
             verbose: As in `fit`.
             steps: Batches to take. Defaults to all.
             callbacks: List of callbacks.
@@ -336,7 +336,9 @@ class Trainer(Steps):
         self.stop_predicting = False
         custom = self._overrides("predict_step")
         program = None if custom else self._get_program()
-        together = 1 if custom or callbacks is not None else batches_at_once(self, program, source)
+        together = 1
+        if batch_size is None and callbacks is None and not custom:
+            together = batches_at_once(self, program, source)
         if together > 1:
             source = make_batches(x, batch_size=together * (source.batch_size or 1), strings=True)
         collected: list[list] = []
