@@ -1,8 +1,12 @@
 """Scaled dot-product attention and its derivatives.
 
 Arrays keep the layout of Keras, `(batch, time, heads, size)`: the heads are reached through
-strides, which BLAS takes as they are, so nothing is transposed in memory. Keys and values may have
-fewer heads than queries (grouped queries); consecutive query heads then share one.
+strides, which BLAS takes as they are; only keys and values are transposed, tile by tile, because
+that makes the products of short rows twice as fast. Keys and values may have fewer heads than
+queries (grouped queries); consecutive query heads then share one.
+
+The exponentials of the scores are kept as they are. What the softmax divides by is applied to the
+outputs, and in the backward pass to their gradients, which are much smaller than the weights.
 """
 
 from __future__ import annotations
@@ -12,13 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.rows import row_sum
+
 Array = np.ndarray
 
-# Scores are made, normalized and used for a part of the batch that fits in the cache.
+# Scores are made, turned to weights and used for a part of the batch that fits in the cache.
 _TILE = 2**17
-# exp(30) is 1e13: sums of such terms are far from overflow in float32, those of exp(-30) from
-# underflow.
-_MODERATE = 30.0
+# Sums of exponentials up to this power of the largest number (4e9 in float32) leave room for
+# products; if no sum is larger, or smaller than the inverse, the scores need no shift.
+_MODERATE = 0.25
 
 
 class AttentionGradients(NamedTuple):
@@ -34,7 +40,9 @@ class _Saved(NamedTuple):
     query: Array  # already scaled
     key: Array
     value: Array
-    weights: Array  # (batch, key heads, group, target, source), before dropout
+    powers: Array  # exp(scores), (batch, key heads, group, target, source), before dropout
+    inverse: Array  # 1 / their sums over the source
+    output: Array
     masked: tuple[Array, ...]  # True where a score was replaced, broadcastable to `weights`
     dropout: Array | None
     scale: float
@@ -65,6 +73,17 @@ def _tiles(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(start, min(start + size, batch))
 
 
+def _transposed(x: Array) -> Array:
+    return np.ascontiguousarray(x.swapaxes(-1, -2))
+
+
+def _spread(inverse: Array, shape: tuple[int, ...]) -> Array:
+    """Factors of rows of scores as factors of the elements of `(batch, time, heads, size)`."""
+    rows = inverse.transpose(0, 3, 1, 2).reshape(-1, 1)
+    # A loop over rows of `size` elements costs twice as much.
+    return np.repeat(rows, shape[-1], axis=1).reshape(shape)
+
+
 def _part(x: Array, tile: slice) -> Array:
     return x if x.shape[0] == 1 else x[tile]
 
@@ -81,7 +100,8 @@ def attention(
     dropout: Array | None = None,
     zero_masked_rows: bool = False,
     keep: bool = True,
-) -> tuple[Array, Array, Any]:
+    need_weights: bool = True,
+) -> tuple[Array, Array | None, Any]:
     """`softmax(scale * query key' + bias) value` (Vaswani et al. 2017).
 
     Args:
@@ -97,17 +117,19 @@ def attention(
         zero_masked_rows: whether a target position that may attend to nothing gets zeros; it
             gets the mean of all values otherwise.
         keep: whether to save what `attention_backward` reads.
+        need_weights: whether the weights are wanted.
 
     Returns:
         The output of shape `(batch, target, heads, value size)`, the weights before dropout of
-        shape `(batch, heads, target, source)`, and what was saved.
+        shape `(batch, heads, target, source)` or None, and what was saved.
     """
     batch, target, heads, _ = query.shape
     source, key_heads = key.shape[1:3]
     dtype = np.result_type(query, key, value)
     scaled = np.multiply(query, dtype.type(scale), dtype=dtype)
     q, k, v = _query_view(scaled, key_heads), _key_view(key), _key_view(value)
-    weights = np.empty((batch, key_heads, heads // key_heads, target, source), dtype)
+    powers = np.empty((batch, key_heads, heads // key_heads, target, source), dtype)
+    sums = np.empty(powers.shape[:-1], dtype)
     output = np.empty((batch, target, heads, value.shape[-1]), dtype)
     out = _query_view(output, key_heads)
     bias_shape = None if bias is None else bias.shape
@@ -122,32 +144,46 @@ def attention(
     if dropout is not None:
         dropout = _by_group(dropout, key_heads)
     # Far below every score, yet finite, so that a row without any live position is no NaN.
-    fill = dtype.type(0.7 * np.finfo(dtype).min)
-    for tile in _tiles(weights.shape):
-        scores = weights[tile]
-        np.matmul(q[tile], k[tile].swapaxes(-1, -2), out=scores)
+    largest = float(np.finfo(dtype).max)
+    fill, most = dtype.type(-0.7 * largest), largest**_MODERATE
+
+    def score(tile: slice, keys: Array, scores: Array) -> None:
+        np.matmul(q[tile], keys, out=scores)
         if bias is not None:
-            scores += _part(bias, tile)
-        # The largest score of all is found several times faster than that of each row, and where
-        # it is moderate the exponentials need no shift. (A row that may be masked as a whole does.)
-        moderate = mask is None and max(scores.max(), -scores.min()) < _MODERATE
+            np.add(scores, _part(bias, tile), out=scores)
         for where in masked:
             np.copyto(scores, fill, where=_part(where, tile))
-        if not moderate:
+
+    for tile in _tiles(powers.shape):
+        scores, keys = powers[tile], _transposed(k[tile])
+        score(tile, keys, scores)
+        with np.errstate(over="ignore"):
+            np.exp(scores, out=scores)
+        total = row_sum(scores)
+        if not (total.max(initial=1) < most and total.min(initial=1) > 1 / most):
+            # Only far-off scores and rows that are masked as a whole come here.
+            score(tile, keys, scores)
             scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=-1, keepdims=True)
+            np.exp(scores, out=scores)
+            total = row_sum(scores)
+        sums[tile] = total
         if zero_masked_rows:
             for where in masked:
                 np.copyto(scores, 0, where=_part(where, tile))
         used = scores if dropout is None else scores * _part(dropout, tile)
         np.matmul(used, v[tile], out=out[tile])
-    saved = None
+    inverse = np.divide(1, sums, out=sums)
+    output *= _spread(inverse, output.shape)
+    weights, saved = None, None
+    if need_weights:
+        weights = np.multiply(powers, inverse[..., None], out=None if keep else powers)
+        weights = weights.reshape(batch, heads, target, source)
     if keep:
         saved = _Saved(
-            scaled, key, value, weights, tuple(masked), dropout, float(scale), bias_shape
-        )
-    return output, weights.reshape(batch, heads, target, source), saved
+            scaled, key, value, powers, inverse, output, tuple(masked), dropout, float(scale),
+            bias_shape,
+        )  # fmt: skip
+    return output, weights, saved
 
 
 def attention_backward(
@@ -168,16 +204,19 @@ def attention_backward(
     Returns:
         `AttentionGradients`.
     """
-    query, key, value, weights, masked, dropout, scale, bias_shape = saved
+    query, key, value, powers, inverse, output, masked, dropout, scale, bias_shape = saved
     batch, target, heads, _ = query.shape
-    key_heads, group = weights.shape[1:3]
+    key_heads, group = powers.shape[1:3]
     q, k, v = _query_view(query, key_heads), _key_view(key), _key_view(value)
-    dy = _query_view(d_output, key_heads)
-    dtype = weights.dtype
+    dtype = powers.dtype
+    g = np.multiply(d_output, _spread(inverse, output.shape), dtype=dtype)
+    # The mean gradient of a row of weights, over its sum.
+    means = row_sum(g * output).reshape(batch, target, key_heads, group).transpose(0, 2, 3, 1)
+    g = _query_view(g, key_heads)
     d_query = np.empty(query.shape, dtype)
     d_key, d_value = np.empty(key.shape, dtype), np.empty(value.shape, dtype)
     dq, dk, dv = _query_view(d_query, key_heads), _key_view(d_key), _key_view(d_value)
-    d_scores = np.empty(weights.shape, dtype) if need_bias else None
+    d_scores = np.empty(powers.shape, dtype) if need_bias else None
     if d_weights is not None:
         d_weights = _by_group(d_weights, key_heads)
 
@@ -187,18 +226,20 @@ def attention_backward(
         else:
             np.matmul(a, b).sum(axis=2, keepdims=True, out=out)
 
-    for tile in _tiles(weights.shape):
-        w = weights[tile]
+    for tile in _tiles(powers.shape):
+        e, mean = powers[tile], means[tile]
         drop = None if dropout is None else _part(dropout, tile)
-        ds = np.matmul(dy[tile], v[tile].swapaxes(-1, -2))
-        used = w if drop is None else w * drop
-        product(used.swapaxes(-1, -2), dy[tile], dv[tile])
+        ds = np.matmul(g[tile], _transposed(v[tile]))
+        used = e if drop is None else e * drop
+        product(used.swapaxes(-1, -2), g[tile], dv[tile])
         if drop is not None:
             ds *= drop
         if d_weights is not None:
-            ds += _part(d_weights, tile)
-        ds -= np.vecdot(ds, w)[..., None]
-        ds *= w
+            dw = _part(d_weights, tile) * inverse[tile][..., None]
+            ds += dw
+            mean = mean + np.vecdot(dw, e) * inverse[tile]
+        ds -= mean[..., None]
+        ds *= e
         for where in masked:
             np.copyto(ds, 0, where=_part(where, tile))
         np.matmul(ds, k[tile], out=dq[tile])

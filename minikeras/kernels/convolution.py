@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from .gemm import matmul
 from .parallel import over_batch
 from .windows import TILE_BYTES, Sizes, Windows, tiles, valid_range
 
@@ -87,7 +88,7 @@ def _convolve(
         for patches, i, j in _patches(
             x[..., ins], part.shape[:-2], strides, before, outputs, dilation
         ):
-            np.matmul(patches, weights, out=target[i:j])
+            matmul(patches, weights, out=target[i:j])
             if epilogue is not None and groups == 1:
                 epilogue(target[i:j])
     if epilogue is not None and groups > 1:
@@ -164,10 +165,10 @@ def _kernel_gradient(
             x[..., ins], kernel_shape[:-2], strides, before, dy.shape[1:-1], dilation
         ):
             if started:
-                scratch = np.matmul(patches.T, part[i:j], out=scratch)
+                scratch = matmul(patches.T, part[i:j], out=scratch)
                 target += scratch
             else:
-                np.matmul(patches.T, part[i:j], out=target)
+                matmul(patches.T, part[i:j], out=target)
                 started = True
         if not started:
             target[...] = 0
@@ -390,13 +391,14 @@ def _scatter_gather(
             patches = buffer[: count * taps * filters].reshape(count, taps * filters)
             np.copyto(patches.reshape(view.shape), view)
         if straight:
-            np.matmul(patches, weights[0], out=out[i:j, a:b].reshape(count, channels))
+            matmul(patches, weights[0], out=out[i:j, a:b].reshape(count, channels))
             continue
         if products is None:
             products = np.empty(len(offsets) * count * stride * channels, dtype)
         product = products[: len(offsets) * count * stride * channels]
         product = product.reshape(len(offsets), count, stride * channels)
-        np.matmul(patches, weights, out=product)
+        for one, target in zip(weights, product):
+            matmul(patches, one, out=target)
         rows = product.reshape(-1, j - i, b - a, *outputs[1:-1], steps * stride, channels)
         rows = rows[..., crop : crop + size, :]
         for n, tap in enumerate(offsets):

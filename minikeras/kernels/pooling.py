@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .convolution import Epilogue, PatchBuffer, with_trailing_one
+from .gemm import matmul
 from .parallel import over_batch
 from .windows import Sizes, Windows, tiles, valid_range
 
@@ -313,7 +314,7 @@ def convolve_max_pool(
             if product is None:
                 product = np.empty(len(patches) * filters, dtype)
             z = product[: len(patches) * filters].reshape(len(patches), filters)
-            np.matmul(patches, weights, out=z)
+            matmul(patches, weights, out=z)
             blocks = z.reshape(places, -1, filters)
             best = y[batch][i:j, a:b].reshape(-1, filters)
             if places == 1:

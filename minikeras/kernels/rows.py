@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from minikeras.kernels.gemm import matmul
+
 Array = np.ndarray
 
 # From here on NumPy's own reduction is faster than a transposed copy.
@@ -126,7 +128,8 @@ def contract(a: str, b: str, out: str, x: Array, w: Array) -> Array:
             if 0 not in x.shape
             else x.reshape(*sizes, int(np.prod(row_sizes)), depth)
         )
-        product = product @ w.reshape(*sizes, depth, int(np.prod(column_sizes)))
+        w = w.reshape(*sizes, depth, int(np.prod(column_sizes)))
+        product = product @ w if stack else matmul(product, w)
         product = product.reshape(*sizes, *row_sizes, *column_sizes)
     return product.transpose(order)
 

@@ -17,6 +17,7 @@ from minikeras.engine.recording import Node
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
+from minikeras.kernels.gemm import matmul
 from minikeras.kernels.rows import column_sum
 from minikeras.layers.low_rank import LowRankAdaptation
 
@@ -310,8 +311,8 @@ class Dense(LowRankAdaptation, Layer):
     def forward(self, ctx: Any, x: Any) -> Any:
         ctx.save(x)
         kernel = self._merged() if self.lora_enabled else self._kernel.array
-        # One product of all rows; `dot` has half the overhead of `matmul` for small ones.
-        z = np.dot(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), kernel)
+        # One product of all rows.
+        z = matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), kernel)
         if self.bias is not None:
             z += self.bias.array
         if x.ndim != 2:
@@ -338,9 +339,9 @@ class Dense(LowRankAdaptation, Layer):
             x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
             target = ctx.grad_target(kernel)
             if target is not None:
-                np.dot(x2.T, rows, out=target)
+                matmul(x2.T, rows, out=target)
             else:
-                ctx.add_grad(kernel, np.dot(x2.T, rows))
+                ctx.add_grad(kernel, matmul(x2.T, rows))
         bias = self.bias
         if bias is not None and bias.trainable:
             target = ctx.grad_target(bias)
@@ -350,7 +351,7 @@ class Dense(LowRankAdaptation, Layer):
                 ctx.add_grad(bias, column_sum(rows))
         if not ctx.needs[0]:
             return None
-        dx = np.dot(rows, (self._merged() if self.lora_enabled else kernel.array).T)
+        dx = matmul(rows, (self._merged() if self.lora_enabled else kernel.array).T)
         return dx if dz.ndim == 2 else dx.reshape(x.shape)
 
     def bind(self, shape: tuple, dtype: Any, needs_input: bool, target: Any, logits: bool) -> Any:

@@ -12,7 +12,7 @@ from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import Tensor
-from minikeras.kernels.rows import contract, contract_backward
+from minikeras.kernels.rows import column_sum, contract, contract_backward
 from minikeras.layers.low_rank import LowRankAdaptation
 
 
@@ -147,11 +147,14 @@ class EinsumDense(LowRankAdaptation, Layer):
             self._add_merged_gradient(ctx, dw)
         bias = self.bias
         if bias is not None and bias.trainable:
-            shape = (1,) * (dz.ndim - bias.ndim) + bias.shape
-            axes = tuple(
-                axis for axis, size in enumerate(shape) if size == 1 and dz.shape[axis] != 1
-            )
-            ctx.add_grad(bias, dz.sum(axis=axes, keepdims=True).reshape(bias.shape))
+            if dz.shape[-bias.ndim :] == bias.shape:
+                total = column_sum(dz.reshape(-1, bias.array.size))
+            else:
+                shape = (1,) * (dz.ndim - bias.ndim) + bias.shape
+                total = dz.sum(
+                    axis=tuple(axis for axis, size in enumerate(shape) if size < dz.shape[axis])
+                )
+            ctx.add_grad(bias, total.reshape(bias.shape))
         return dx
 
     def compute_output_shape(self, input_shape: Any) -> Any:

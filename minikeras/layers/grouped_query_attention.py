@@ -23,10 +23,10 @@ class AttentionCore(Operation):
         ctx.save(saved)
         return output, weights
 
-    def backward(self, ctx: Any, d_output: Any, d_weights: Any) -> tuple:
+    def backward(self, ctx: Any, d_output: Any, d_weights: Any = None) -> tuple:
         (saved,) = ctx.saved
         if d_output is None:
-            d_output = np.zeros(saved.query.shape[:-1] + saved.value.shape[-1:], d_weights.dtype)
+            d_output = np.zeros(saved.output.shape, d_weights.dtype)
         return attention_backward(saved, d_output, d_weights)[:3]
 
 
@@ -366,6 +366,7 @@ class GroupedQueryAttention(HeadsAttention):
             dropout=self._dropout_mask(shape, query.dtype, training),
             # Keras's two ways of computing differ for rows without anything to attend to.
             zero_masked_rows=self.dropout > 0 or return_attention_scores,
+            need_weights=return_attention_scores,
         )
 
     def call(

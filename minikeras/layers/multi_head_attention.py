@@ -231,6 +231,7 @@ class MultiHeadAttention(HeadsAttention):
             mask=mask,
             dropout=self._dropout_mask(shape, query.dtype, training),
             zero_masked_rows=not plain_kernel,
+            need_weights=return_attention_scores,
         )
 
     def _attend_over_axes(

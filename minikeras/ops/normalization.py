@@ -318,7 +318,7 @@ class DotProductAttention(Kernel):
             mask = np.broadcast_to(mask, (1,) * (4 - mask.ndim) + mask.shape)
         result = attention_kernels.attention(
             query, key, value, scale=scale, bias=bias, mask=mask, causal=self.is_causal,
-            keep=ctx.recording,
+            keep=ctx.recording, need_weights=False,
         )  # fmt: skip
         ctx.save(result[2])
         return result[0]

@@ -63,7 +63,7 @@ def inputs(key_heads):
     )
 
 
-@pytest.fixture(params=[(2**17, 30.0), (1, 30.0), (1, 0.0)], ids=["one tile", "tiles", "shifted"])
+@pytest.fixture(params=[(2**17, 0.25), (1, 0.25), (1, 0.0)], ids=["one tile", "tiles", "shifted"])
 def tile(request, monkeypatch):
     monkeypatch.setattr(kernels, "_TILE", request.param[0])
     monkeypatch.setattr(kernels, "_MODERATE", request.param[1])
@@ -78,7 +78,10 @@ def test_forward_equals_the_naive_loop(name, key_heads, tile):
     np.testing.assert_allclose(output, expected[0], atol=1e-13)
     np.testing.assert_allclose(weights, expected[1], atol=1e-13)
     assert saved is not None
-    assert attention(*arrays, **CASES[name], keep=False)[2] is None
+    rest = attention(*arrays, **CASES[name], keep=False)
+    np.testing.assert_array_equal(rest[1], weights)
+    assert rest[2] is None
+    assert attention(*arrays, **CASES[name], need_weights=False)[1] is None
 
 
 @pytest.mark.parametrize("key_heads", [4, 2, 1])
