@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.gemm import empty, operand
 from minikeras.kernels.rows import row_sum
 
 Array = np.ndarray
@@ -73,10 +74,6 @@ def _tiles(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(start, min(start + size, batch))
 
 
-def _transposed(x: Array) -> Array:
-    return np.ascontiguousarray(x.swapaxes(-1, -2))
-
-
 def _spread(inverse: Array, shape: tuple[int, ...]) -> Array:
     """Factors of rows of scores as factors of the elements of `(batch, time, heads, size)`."""
     rows = inverse.transpose(0, 3, 1, 2).reshape(-1, 1)
@@ -126,7 +123,7 @@ def attention(
     batch, target, heads, _ = query.shape
     source, key_heads = key.shape[1:3]
     dtype = np.result_type(query, key, value)
-    scaled = np.multiply(query, dtype.type(scale), dtype=dtype)
+    scaled = np.multiply(query, dtype.type(scale), out=empty(query.shape, dtype))
     q, k, v = _query_view(scaled, key_heads), _key_view(key), _key_view(value)
     powers = np.empty((batch, key_heads, heads // key_heads, target, source), dtype)
     sums = np.empty(powers.shape[:-1], dtype)
@@ -155,7 +152,7 @@ def attention(
             np.copyto(scores, fill, where=_part(where, tile))
 
     for tile in _tiles(powers.shape):
-        scores, keys = powers[tile], _transposed(k[tile])
+        scores, keys = powers[tile], operand(k[tile].swapaxes(-1, -2))
         score(tile, keys, scores)
         with np.errstate(over="ignore"):
             np.exp(scores, out=scores)
@@ -209,7 +206,8 @@ def attention_backward(
     key_heads, group = powers.shape[1:3]
     q, k, v = _query_view(query, key_heads), _key_view(key), _key_view(value)
     dtype = powers.dtype
-    g = np.multiply(d_output, _spread(inverse, output.shape), dtype=dtype)
+    g = _spread(inverse, output.shape)
+    g = np.multiply(d_output, g, out=empty(output.shape, dtype))
     # The mean gradient of a row of weights, over its sum.
     means = row_sum(g * output).reshape(batch, target, key_heads, group).transpose(0, 2, 3, 1)
     g = _query_view(g, key_heads)
@@ -229,7 +227,7 @@ def attention_backward(
     for tile in _tiles(powers.shape):
         e, mean = powers[tile], means[tile]
         drop = None if dropout is None else _part(dropout, tile)
-        ds = np.matmul(g[tile], _transposed(v[tile]))
+        ds = np.matmul(g[tile], operand(v[tile].swapaxes(-1, -2)))
         used = e if drop is None else e * drop
         product(used.swapaxes(-1, -2), g[tile], dv[tile])
         if drop is not None:

@@ -1,10 +1,10 @@
 """Products of a tall or deep matrix with a small one, in blocks.
 
 A BLAS packs both operands and clears the result before it multiplies, which pays where each number
-is used often. Where one operand is small it is most of the work. OpenBLAS multiplies matrices that
-need up to a million multiplications as they lie, without any of that (on AVX-512), so a product in
-blocks of that size is up to twice as fast; elsewhere blocks cost nothing, for they stay in the
-cache. NumPy multiplies a stack of blocks in one call.
+is used often. OpenBLAS multiplies matrices that need up to a million multiplications as they lie,
+without any of that (where the processor has AVX-512), so a product in blocks of that size is up to
+twice as fast, if the rows of the small matrix begin at cache lines. Elsewhere blocks cost nothing:
+they stay in the cache. NumPy multiplies a stack of blocks in one call.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ Array = np.ndarray
 
 # What OpenBLAS calls small.
 _SMALL = 1_000_000
-# Fewer rows are not worth it. More rows than the second in a block gain nothing.
-_LEAST, _MOST = 1024, 512
-# Sizes of the small operand (the second: of the result, in a deep product) from which on packing
-# pays.
-_WIDE, _DEEP = 8192, 4096
+# Fewer rows are not worth a copy of the small matrix; fewer rows than the second in a block, or
+# more than the third, gain nothing.
+_LEAST, _FEW, _MANY = 256, 16, 128
+# Elements of the result of a deep product from which on its blocks no longer pay.
+_WIDE = 4096
+_LINE = 64
 
 
 def _one_thread() -> bool:
@@ -44,29 +45,49 @@ def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
         out: Array to write to, of any strides.
     """
     (m, k), n = x.shape, w.shape[1]
-    if m * k * n <= _SMALL or not _BLOCKS or x.dtype.char not in "fd" or x.dtype != w.dtype:
-        # `dot` has half the overhead of `matmul`, and is particular about `out`.
-        return np.dot(x, w) if out is None else np.matmul(x, w, out=out)
-    if m >= _LEAST and (k * n <= _WIDE or (k * n <= 2 * _WIDE and k <= 64)):
-        return _tall(x, w, out)
-    if k >= _LEAST and m * n <= _DEEP:
-        return _deep(x, w, out)
-    return np.matmul(x, w, out=out)
+    if m * k * n > _SMALL and _BLOCKS and x.dtype.char in "fd" and x.dtype == w.dtype:
+        if m >= _LEAST and _FEW * k * n <= _SMALL:
+            return _tall(x, w, out)
+        if k >= _LEAST and m * n <= _WIDE:
+            return _deep(x, w, out)
+    # `dot` has half the overhead of `matmul`, and is particular about `out`.
+    return np.dot(x, w) if out is None else np.matmul(x, w, out=out)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """`np.empty` that begins at a cache line."""
+    size = int(np.prod(shape))
+    raw = np.empty(size + _LINE // dtype.itemsize, dtype)
+    start = -_address(raw) % _LINE // dtype.itemsize
+    return raw[start : start + size].reshape(shape)
+
+
+def operand(w: Array) -> Array:
+    """`w` with rows that begin at cache lines: a copy, unless they do."""
+    steps = w.strides
+    if steps[-1] == w.itemsize and not any(s % _LINE for s in (*steps[:-1], _address(w))):
+        return w
+    line = _LINE // w.itemsize
+    copy = empty((*w.shape[:-1], -(-w.shape[-1] // line) * line), w.dtype)[..., : w.shape[-1]]
+    copy[...] = w
+    return copy
+
+
+def _address(x: Array) -> int:
+    return x.__array_interface__["data"][0]
 
 
 def _rows(size: int) -> int:
     """Rows of a block: a power of two."""
-    return min(_MOST, 1 << (_SMALL // max(size, 1)).bit_length() - 1)
+    return min(_MANY, 1 << (_SMALL // size).bit_length() - 1)
 
 
 def _tall(x: Array, w: Array, out: Array | None) -> Array:
     (m, k), n = x.shape, w.shape[1]
     if out is None:
-        out = np.empty((m, n), x.dtype)
-    rows = _rows(k * n)
+        out = empty((m, n), x.dtype)
+    rows, w = _rows(k * n), operand(w)
     end = m - m % rows
-    # Not for transposed operands on the right.
-    w = np.ascontiguousarray(w)
     # Splitting one axis is a view, whatever the strides.
     np.matmul(x[:end].reshape(-1, rows, k), w, out=out[:end].reshape(-1, rows, n))
     if end < m:
@@ -76,11 +97,10 @@ def _tall(x: Array, w: Array, out: Array | None) -> Array:
 
 def _deep(x: Array, w: Array, out: Array | None) -> Array:
     (m, k), n = x.shape, w.shape[1]
-    rows = min(256, _rows(m * n))
+    rows = _rows(m * n)
     end = k - k % rows
-    parts = np.matmul(
-        x[:, :end].reshape(m, -1, rows).transpose(1, 0, 2), w[:end].reshape(-1, rows, n)
-    )
+    blocks = x[:, :end].reshape(m, -1, rows).transpose(1, 0, 2)
+    parts = np.matmul(blocks, w[:end].reshape(-1, rows, n))
     out = np.add.reduce(parts, axis=0, out=out)
     if end < k:
         out += x[:, end:] @ w[end:]

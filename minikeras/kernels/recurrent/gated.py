@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.kernels.gemm import operand
 from minikeras.kernels.recurrent.sequence import (
     SIGMOID,
     TANH,
@@ -181,7 +182,7 @@ def gru_backward(
     product_backward = recurrent_product_backward(
         weights[:count], None if masks is None else masks[:count]
     )
-    candidate_weights = np.ascontiguousarray(weights[2].T)
+    candidate_weights = operand(weights[2].T)
     d_slots = np.empty((len(z), *dh.shape), dh.dtype)
     d_candidate, d_update, d_reset = d_slots[:3]
     slope = np.empty((2, *dh.shape), dh.dtype)

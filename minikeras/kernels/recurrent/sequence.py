@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.gemm import matmul, operand
+
 Array = np.ndarray
 
 
@@ -157,10 +159,11 @@ def project(seq: Sequences, kernel: Array, out: Array) -> None:
     for slot, weights in enumerate(kernel):
         if seq.gate_dropout is not None:
             flat = (seq.inputs * seq.gate_dropout[slot]).reshape(flat.shape)
-        np.matmul(flat, weights, out=out[slot].reshape(steps * batch, -1))
+        matmul(flat, weights, out=out[slot].reshape(steps * batch, -1))
 
 
 def recurrent_product(kernel: Array, dropout: Array | None) -> Callable[[Array, Array], Array]:
+    kernel = operand(kernel)
     if dropout is None:
         return lambda h, out: np.matmul(h, kernel, out=out)
     return lambda h, out: np.matmul(dropout * h, kernel, out=out)
@@ -169,8 +172,8 @@ def recurrent_product(kernel: Array, dropout: Array | None) -> Callable[[Array, 
 def recurrent_product_backward(
     kernel: Array, dropout: Array | None
 ) -> Callable[[Array, Array], None]:
-    # A contiguous transposed copy: the small products run twice as fast as on a transposed view.
-    transposed = np.ascontiguousarray(kernel.transpose(0, 2, 1))
+    # A transposed copy: the small products run twice as fast as on a transposed view.
+    transposed = operand(kernel.transpose(0, 2, 1))
 
     def backward(dz: Array, out: Array) -> None:
         dh = np.matmul(dz, transposed)
@@ -273,7 +276,7 @@ def weight_gradient(
     units = dz.shape[-1]
     for slot, gate in enumerate(gates):
         rows = left if dropout is None else left * dropout[slot]
-        np.matmul(
+        matmul(
             rows.reshape(steps * batch, features).T,
             dz[slot].reshape(steps * batch, units),
             out=out[:, gate * units : (gate + 1) * units],
@@ -293,10 +296,8 @@ _TILE = 2**16
 def input_gradient(seq: Sequences, dz: Array, gates: Sequence[int]) -> Array:
     steps, batch, features = seq.inputs.shape
     units = dz.shape[-1]
-    # Contiguous transposed copies: the products take them faster than transposed views.
-    weights = [
-        np.ascontiguousarray(seq.kernel[:, gate * units : (gate + 1) * units].T) for gate in gates
-    ]
+    # Transposed copies: the products take them faster than transposed views.
+    weights = [operand(seq.kernel[:, gate * units : (gate + 1) * units].T) for gate in gates]
     dx = np.empty(seq.inputs.shape, dz.dtype)
     tile = max(1, _TILE // max(1, batch * features))
     part = np.empty((min(tile, steps) * batch, features), dz.dtype)
@@ -305,7 +306,7 @@ def input_gradient(seq: Sequences, dz: Array, gates: Sequence[int]) -> Array:
         for slot in range(len(gates)):
             out = part[: len(target)] if slot else target
             rows = dz[slot, start : start + tile].reshape(-1, units)
-            np.matmul(rows, weights[slot], out=out)
+            matmul(rows, weights[slot], out=out)
             if seq.gate_dropout is not None:
                 out.reshape(-1, batch, features)[...] *= seq.gate_dropout[slot]
             if slot:

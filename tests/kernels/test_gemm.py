@@ -1,0 +1,108 @@
+"""Products in blocks against NumPy's own."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from minikeras.kernels import gemm
+
+# Rows, depth, columns: whole; tall, with rows left over; deep, with rows left over.
+SHAPES = {
+    "small": (40, 9, 16),
+    "large": (300, 300, 300),
+    "tall": (5001, 27, 32),
+    "tall, odd columns": (1031, 100, 10),
+    "deep": (27, 5001, 32),
+    "deep, one row": (1, 40000, 30),
+}
+
+
+@pytest.fixture(autouse=True)
+def blocks(monkeypatch):
+    monkeypatch.setattr(gemm, "_BLOCKS", True)
+
+
+def layouts(x):
+    """The same numbers in several memory layouts."""
+    wide = np.zeros((x.shape[0], 2 * x.shape[1] + 1), x.dtype)
+    wide[:, 1::2] = x
+    shifted = np.empty(x.size + 1, x.dtype)[1:].reshape(x.shape)
+    shifted[...] = x
+    return {
+        "C": x,
+        "Fortran": np.asfortranarray(x),
+        "strided": wide[:, 1::2],
+        "off a line": shifted,
+        "back to front": np.ascontiguousarray(x[::-1])[::-1],
+    }
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_equal_numpys(shape, dtype):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    expected = x.astype("float64") @ w.astype("float64")
+    close = {"rtol": 0, "atol": 100 * np.finfo(dtype).eps * np.sqrt(k)}
+    for a in layouts(x).values():
+        for b in layouts(w).values():
+            result = gemm.matmul(a, b)
+            assert result.dtype == dtype
+            np.testing.assert_allclose(result, expected, **close)
+    for out in layouts(np.empty((m, n), dtype)).values():
+        assert gemm.matmul(x, w, out=out) is out
+        np.testing.assert_allclose(out, expected, **close)
+
+
+def test_blocks_are_taken(monkeypatch):
+    seen = []
+    for name in ("_tall", "_deep"):
+        function = getattr(gemm, name)
+        monkeypatch.setattr(
+            gemm, name, lambda *args, f=function, n=name: seen.append(n) or f(*args)
+        )
+    for m, k, n in SHAPES.values():
+        gemm.matmul(np.ones((m, k), "float32"), np.ones((k, n), "float32"))
+    assert seen == ["_tall", "_tall", "_deep", "_deep"]
+
+
+def test_other_dtypes_are_left_to_numpy():
+    x, w = np.ones((2000, 30), "int64"), np.ones((30, 40), "float32")
+    assert (gemm.matmul(x, w) == 30).all()
+    assert gemm.matmul(x, w).dtype == np.float64
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (4, 16), (2, 3, 20), (0, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_operands_begin_at_cache_lines(shape, dtype):
+    w = np.arange(np.prod(shape) + 1).astype(dtype)[1:].reshape(shape)
+    for given in (w, w.swapaxes(-1, -2)):
+        aligned = gemm.operand(given)
+        np.testing.assert_array_equal(aligned, given)
+        if aligned.size:
+            addresses = (aligned.ctypes.data, *aligned.strides[:-1])
+            assert all(address % 64 == 0 for address in addresses)
+            assert gemm.operand(aligned) is aligned
+    made = gemm.empty(shape, np.dtype(dtype))
+    assert made.shape == shape and made.flags.c_contiguous and made.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"OPENBLAS_NUM_THREADS": "1"}, "True"),
+        ({"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}, "False"),
+        ({"OMP_NUM_THREADS": "1"}, "True"),
+    ],
+)
+def test_blocks_are_for_one_thread(settings, expected, monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    code = "from minikeras.kernels import gemm; print(gemm._BLOCKS)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
