@@ -126,19 +126,30 @@ def kernel_gradient(
     if out is None:
         out = np.empty(kernel_shape, np.result_type(x, dy))
         accumulate = False
+
+    def gradient(batch: slice, target: np.ndarray) -> None:
+        _kernel_gradient(
+            x[batch], dy[batch], kernel_shape, strides, before, dilation, groups, target,
+            accumulate and target is out,
+        )  # fmt: skip
+
+    return sum_over_batch(gradient, out, len(x), math.prod(dy.shape))
+
+
+def sum_over_batch(
+    gradient: Callable[[slice, np.ndarray], object], out: np.ndarray, batch: int, work: int
+) -> np.ndarray:
+    """Sum in ``out`` what ``gradient`` writes for parts of the batch, which `over_batch` makes.
+
+    The first part is written to ``out`` itself.
+    """
     sums: dict[int, np.ndarray] = {}
 
     def part(batch: slice) -> None:
-        first = batch.start == 0
-        target = out if first else np.empty_like(out)
-        _kernel_gradient(
-            x[batch], dy[batch], kernel_shape, strides, before, dilation, groups, target,
-            accumulate and first,
-        )  # fmt: skip
-        if not first:
-            sums[batch.start] = target
+        target = out if batch.start == 0 else sums.setdefault(batch.start, np.empty_like(out))
+        gradient(batch, target)
 
-    over_batch(part, len(x), math.prod(dy.shape))
+    over_batch(part, batch, work)
     for start in sorted(sums):
         out += sums[start]
     return out

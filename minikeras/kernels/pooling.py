@@ -7,11 +7,11 @@ passes over strided views: no patches are built. Geometry comes from `windows.ge
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .convolution import Epilogue, PatchBuffer, with_trailing_one
+from .convolution import Epilogue, PatchBuffer, sum_over_batch, with_trailing_one
 from .gemm import matmul
 from .parallel import over_batch
 from .windows import Sizes, Windows, tiles, valid_range
@@ -290,27 +290,13 @@ def convolve_max_pool(
     y = np.empty((len(x), *outputs, filters), dtype)
     places = math.prod(pool_size)
     hits = np.empty((places, *y.shape), bool) if keep else None
-    inner = tuple(o * p for o, p in zip(outputs, pool_size))
-    if len(outputs) == 1:
-        outputs, pool_size = (*outputs, 1), (*pool_size, 1)
     weights = kernel.reshape(-1, filters)
-    rank = len(outputs)
-    # (images, rows, place in the row, columns, place in the column, ...) -> places first
-    order = (*range(2, 2 * rank + 1, 2), 0, *range(1, 2 * rank, 2))
-    row_bytes = places * math.prod(outputs[1:]) * (len(weights) + filters) * dtype.itemsize
 
     def part(batch: slice) -> None:
-        windows = Windows(
-            *with_trailing_one(x[batch], kernel.shape[:-2], strides, dilation, before, inner)
-        )
-        fill = PatchBuffer(windows)
         product = None
-        for i, j, a, b in tiles(batch.stop - batch.start, outputs[0], row_bytes):
-            view = windows.tile(i, j, a * pool_size[0], b * pool_size[0])
-            sizes = (b - a, *outputs[1:])
-            split = [n for pair in zip(sizes, pool_size) for n in pair]
-            view = view.reshape(j - i, *split, *view.shape[rank + 1 :])
-            patches = fill(view.transpose(*order, *range(2 * rank + 1, view.ndim)))
+        for patches, i, j, a, b in _pooled_patches(
+            x[batch], kernel.shape, strides, before, outputs, dilation, pool_size
+        ):
             if product is None:
                 product = np.empty(len(patches) * filters, dtype)
             z = product[: len(patches) * filters].reshape(len(patches), filters)
@@ -335,6 +321,82 @@ def convolve_max_pool(
 
     over_batch(part, len(x), math.prod(y.shape))
     return y, hits
+
+
+def _pooled_patches(
+    x: np.ndarray,
+    kernel_shape: Sizes,
+    strides: Sizes,
+    before: Sizes,
+    outputs: Sizes,
+    dilation: Sizes,
+    pool_size: Sizes,
+) -> Iterator[tuple[np.ndarray, int, int, int, int]]:
+    """Yield ``(matrix, i, j, a, b)``: the patches that rows ``a:b`` of images ``i:j`` pool.
+
+    The patches are ordered by their place in the pooling window.
+    """
+    inner = tuple(o * p for o, p in zip(outputs, pool_size))
+    if len(outputs) == 1:
+        outputs, pool_size = (*outputs, 1), (*pool_size, 1)
+    rank, numbers = len(outputs), math.prod(kernel_shape[:-1]) + kernel_shape[-1]
+    # (images, rows, place in the row, columns, place in the column, ...) -> places first
+    order = (*range(2, 2 * rank + 1, 2), 0, *range(1, 2 * rank, 2))
+    row_bytes = math.prod(pool_size) * math.prod(outputs[1:]) * numbers * x.itemsize
+    windows = Windows(*with_trailing_one(x, kernel_shape[:-2], strides, dilation, before, inner))
+    fill = PatchBuffer(windows)
+    for i, j, a, b in tiles(len(x), outputs[0], row_bytes):
+        view = windows.tile(i, j, a * pool_size[0], b * pool_size[0])
+        split = [n for pair in zip((b - a, *outputs[1:]), pool_size) for n in pair]
+        view = view.reshape(j - i, *split, *view.shape[rank + 1 :])
+        yield fill(view.transpose(*order, *range(2 * rank + 1, view.ndim))), i, j, a, b
+
+
+def pooled_kernel_gradient(
+    x: np.ndarray,
+    dy: np.ndarray,
+    hits: np.ndarray,
+    kernel_shape: Sizes,
+    strides: Sizes,
+    before: Sizes,
+    dilation: Sizes,
+    pool_size: Sizes,
+    *,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Gradient of `convolve_max_pool` with respect to its kernel: `unpool` is done in the cache.
+
+    Args:
+        x: Input, as ``strides``, ``before``, ``dilation`` and ``pool_size`` of the forward pass.
+        dy: Gradient of the maxima.
+        hits: Where they were.
+        kernel_shape: Shape of the kernel.
+        out: C-contiguous array to write to.
+
+    Returns:
+        Array of shape ``kernel_shape``.
+    """
+    if out is None:
+        out = np.empty(kernel_shape, np.result_type(x, dy))
+    filters = kernel_shape[-1]
+
+    def gradient(batch: slice, target: np.ndarray) -> None:
+        flat = target.reshape(-1, filters)
+        flat[...] = 0
+        scratch = buffer = None
+        for patches, i, j, a, b in _pooled_patches(
+            x[batch], kernel_shape, strides, before, dy.shape[1:-1], dilation, pool_size
+        ):
+            if buffer is None:
+                buffer = np.empty(len(patches) * filters, dy.dtype)
+            dz = buffer[: len(patches) * filters].reshape(len(hits), -1, filters)
+            part = dy[batch][i:j, a:b].reshape(-1, filters)
+            for hit, place in zip(hits, dz):
+                np.multiply(part, hit[batch][i:j, a:b].reshape(-1, filters), out=place)
+            scratch = matmul(patches.T, dz.reshape(-1, filters), out=scratch)
+            flat += scratch
+
+    return sum_over_batch(gradient, out, len(x), math.prod(dy.shape) * len(hits))
 
 
 def unpool(dy: np.ndarray, hits: np.ndarray, pool_size: Sizes) -> np.ndarray:

@@ -154,11 +154,11 @@ class ConvolutionLayer(Layer):
         dx = self.form.input_gradient(dz, kernel, x.shape[1:-1], ctx.at)
         return from_last(dx.astype(dy.dtype, copy=False), self.data_format)
 
-    def _kernel_backward(self, ctx: Any, x: np.ndarray, dz: np.ndarray) -> None:
-        self._add_kernel_gradient(ctx, self.kernel, self.form, x, dz, ctx.at)
+    def _kernel_backward(self, ctx: Any, x: np.ndarray, dz: np.ndarray, form: Any = None) -> None:
+        self._add_kernel_gradient(ctx, self.kernel, form or self.form, x, dz, ctx.at)
 
     def _add_kernel_gradient(
-        self, ctx: Any, kernel: Variable, form: Form, x: np.ndarray, dz: np.ndarray, at: Where
+        self, ctx: Any, kernel: Variable, form: Any, x: np.ndarray, dz: np.ndarray, at: Where
     ) -> None:
         if not kernel.trainable:
             return

@@ -7,7 +7,7 @@ keep and to walk back, and the convolution itself is never stored.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from minikeras.engine.operation import Operation
 from minikeras.kernels import activation as activations
 from minikeras.kernels import windows
 from minikeras.kernels.convolution import bias_gradient
-from minikeras.kernels.pooling import convolve_max_pool, unpool
+from minikeras.kernels.pooling import convolve_max_pool, pooled_kernel_gradient, unpool
 from minikeras.layers.convolution_base import epilogue_of
 from minikeras.ops.convolutional import CONVOLUTION
 from minikeras.ops.spatial import from_last, to_last
@@ -41,6 +41,18 @@ def joinable(conv: Any, pool: Any) -> bool:
         and conv.compute_dtype != "float16"
         and kernel in [activations.KERNELS[name]() for name in _INCREASING]
     )
+
+
+class _PooledForm(NamedTuple):
+    """How to get the kernel's gradient where the input wants none."""
+
+    hits: Any
+    pool_size: tuple
+
+    def kernel_gradient(self, x: Any, dy: Any, shape: tuple, at: Any, out: Any = None) -> Any:
+        return pooled_kernel_gradient(
+            x, dy, self.hits, shape, at.strides, at.before, at.dilation, self.pool_size, out=out
+        )
 
 
 class ConvolutionAndPooling(Operation):
@@ -99,9 +111,10 @@ class ConvolutionAndPooling(Operation):
                 bias_gradient(dy, out=target)
             else:
                 ctx.add_grad(conv.bias, bias_gradient(dy))
+        if not ctx.needs[0]:
+            conv._kernel_backward(ctx, x, dy, _PooledForm(hits, self.pool.pool_size))
+            return None
         dz = unpool(dy, hits, self.pool.pool_size)
         conv._kernel_backward(ctx, x, dz)
-        if not ctx.needs[0]:
-            return None
         dx = conv.form.input_gradient(dz, conv._kernel_array(), x.shape[1:-1], ctx.at)
         return from_last(dx.astype(np.result_type(dy), copy=False), conv.data_format)

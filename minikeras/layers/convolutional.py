@@ -103,12 +103,13 @@ class BaseConv(ConvolutionLayer):
         update = self.lora_kernel_a.array @ self.lora_kernel_b.array
         return (self._kernel.array + scale * update).astype(self._kernel.array.dtype, copy=False)
 
-    def _kernel_backward(self, ctx: Any, x: np.ndarray, dz: np.ndarray) -> None:
+    def _kernel_backward(self, ctx: Any, x: np.ndarray, dz: np.ndarray, form: Any = None) -> None:
+        form = form or self.form
         if not self.lora_enabled:
-            self._add_kernel_gradient(ctx, self._kernel, self.form, x, dz, ctx.at)
+            self._add_kernel_gradient(ctx, self._kernel, form, x, dz, ctx.at)
             return
         a, b = self.lora_kernel_a, self.lora_kernel_b
-        gradient = self.form.kernel_gradient(x, dz, self._kernel.shape, ctx.at)
+        gradient = form.kernel_gradient(x, dz, self._kernel.shape, ctx.at)
         gradient *= self.lora_alpha / self.lora_rank
         ctx.add_grad(self._kernel, gradient)
         ctx.add_grad(a, gradient @ b.array.T)

@@ -239,6 +239,13 @@ def test_convolution_and_pooling_in_one(
         convolution.kernel_gradient(x, d_plain, kernel.shape, strides, before, dilation),
         atol=1e-12,
     )
+    np.testing.assert_allclose(
+        pooling.pooled_kernel_gradient(
+            x, dy, hits, kernel.shape, strides, before, dilation, pool_size
+        ),
+        convolution.kernel_gradient(x, dz, kernel.shape, strides, before, dilation),
+        atol=1e-12,
+    )
     twice, nothing = pooling.convolve_max_pool(
         x, kernel, *where, epilogue=lambda rows: rows.__imul__(2)
     )
@@ -266,6 +273,7 @@ def test_threads_change_nothing(monkeypatch):
             pooling.max_pool_gradient(y, dy, y, (2, 2), (2, 2), (0, 0)),
             best,
             pooling.unpool(best, hits, (2, 2)),
+            pooling.pooled_kernel_gradient(x, best, hits, kernel.shape, *where, (1, 1), (2, 2)),
         ]
 
     expected = everything()
