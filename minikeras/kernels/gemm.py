@@ -9,9 +9,9 @@ they stay in the cache. NumPy multiplies a stack of blocks in one call.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
+
+from minikeras.kernels import blas
 
 Array = np.ndarray
 
@@ -25,15 +25,9 @@ _WIDE = 4096
 _LINE = 64
 
 
-def _one_thread() -> bool:
-    """Whether BLAS has one thread, as far as can be seen; else it shares whole products out."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        if name in os.environ:
-            return os.environ[name] == "1"
-    return os.cpu_count() == 1
-
-
-_BLOCKS = _one_thread()
+def in_blocks() -> bool:
+    """Whether blocks are for this BLAS: OpenBLAS with one thread. More share whole products."""
+    return bool(blas.functions()) and blas.threads() == 1
 
 
 def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
@@ -45,7 +39,7 @@ def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
         out: Array to write to, of any strides.
     """
     (m, k), n = x.shape, w.shape[1]
-    if m * k * n > _SMALL and _BLOCKS and x.dtype.char in "fd" and x.dtype == w.dtype:
+    if m * k * n > _SMALL and x.dtype.char in "fd" and x.dtype == w.dtype and in_blocks():
         if m >= _LEAST and _FEW * k * n <= _SMALL:
             return _tall(x, w, out)
         if k >= _LEAST and m * n <= _WIDE:

@@ -1,8 +1,5 @@
 """Products in blocks against NumPy's own."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -21,7 +18,7 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def blocks(monkeypatch):
-    monkeypatch.setattr(gemm, "_BLOCKS", True)
+    monkeypatch.setattr(gemm, "in_blocks", lambda: True)
 
 
 def layouts(x):
@@ -92,18 +89,10 @@ def test_operands_begin_at_cache_lines(shape, dtype):
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"OPENBLAS_NUM_THREADS": "1"}, "True"),
-        ({"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}, "False"),
-        ({"OMP_NUM_THREADS": "1"}, "True"),
-    ],
+    ("functions", "threads", "expected"), [({1: 2}, 1, True), ({1: 2}, 2, False), ({}, 1, False)]
 )
-def test_blocks_are_for_one_thread(settings, expected, monkeypatch):
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    code = "from minikeras.kernels import gemm; print(gemm._BLOCKS)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected
+def test_blocks_are_for_one_thread_of_openblas(functions, threads, expected, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(gemm.blas, "functions", lambda: functions)
+    monkeypatch.setattr(gemm.blas, "threads", lambda: threads)
+    assert gemm.in_blocks() is expected
