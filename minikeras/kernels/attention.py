@@ -11,6 +11,7 @@ outputs, and in the backward pass to their gradients, which are much smaller tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ def _key_view(x: Array) -> Array:
 
 def _tiles(shape: tuple[int, ...]) -> Iterator[slice]:
     batch = shape[0]
-    size = max(1, _TILE // max(1, int(np.prod(shape[1:]))))
+    size = max(1, _TILE // max(1, math.prod(shape[1:])))
     for start in range(0, batch, size):
         yield slice(start, min(start + size, batch))
 

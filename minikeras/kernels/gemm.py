@@ -9,6 +9,8 @@ they stay in the cache. NumPy multiplies a stack of blocks in one call.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minikeras.kernels import blas
@@ -50,7 +52,7 @@ def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """`np.empty` that begins at a cache line."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     raw = np.empty(size + _LINE // dtype.itemsize, dtype)
     start = -_address(raw) % _LINE // dtype.itemsize
     return raw[start : start + size].reshape(shape)

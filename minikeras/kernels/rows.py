@@ -6,6 +6,7 @@ with ones, or a reduction of the transposed copy, takes a tenth of that for a fe
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -122,13 +123,13 @@ def contract(a: str, b: str, out: str, x: Array, w: Array) -> Array:
         product = x @ w
     else:
         sizes = x.shape[:stack]
-        depth = int(np.prod(w.shape[stack : stack + inner]))
+        depth = math.prod(w.shape[stack : stack + inner])
         product = (
             x.reshape(*sizes, -1, depth)
             if 0 not in x.shape
-            else x.reshape(*sizes, int(np.prod(row_sizes)), depth)
+            else x.reshape(*sizes, math.prod(row_sizes), depth)
         )
-        w = w.reshape(*sizes, depth, int(np.prod(column_sizes)))
+        w = w.reshape(*sizes, depth, math.prod(column_sizes))
         product = product @ w if stack else matmul(product, w)
         product = product.reshape(*sizes, *row_sizes, *column_sizes)
     return product.transpose(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -484,7 +485,7 @@ class LayerNormalization(_Affine):
     def forward(self, ctx: Any, x: Any) -> Any:
         axes = tuple(sorted(axis % x.ndim for axis in self.axis))
         moved = kernels.last(_wide(x), axes)
-        rows = moved.reshape(-1, int(np.prod(moved.shape[x.ndim - len(axes) :], dtype=int)))
+        rows = moved.reshape(-1, math.prod(moved.shape[x.ndim - len(axes) :]))
         gamma, beta = _flat(self.gamma, rows.dtype), _flat(self.beta, rows.dtype)
         deviation = None
         if self.rms_scaling:
