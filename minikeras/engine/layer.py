@@ -250,7 +250,8 @@ class Layer(LayerWeights, Operation):
         policy = policies.get(value)
         own = self.__dict__.get("_dtype_policy")
         mode = policy.quantization_mode
-        implied = mode is not None and self.built and not getattr(self, "_is_quantized", False)
+        known = getattr(self, "_is_quantized", False) or self.__dict__.get("_quantizing")
+        implied = mode is not None and self.built and not known
         if implied and mode in ("gptq", "awq"):
             name = mode.upper()
             raise ValueError(
@@ -389,7 +390,7 @@ class Layer(LayerWeights, Operation):
             if getattr(type(self).build, "_is_default", False):
                 self.build(*values[:1])
             elif len(names) == 1 or single:
-                self.build(values[0])
+                self.build(*values[:1])
             elif all(name in names for name in shapes):
                 self.build(**shapes)
             else:
@@ -939,6 +940,10 @@ def _in_own_scope(build: Callable) -> Callable:
         finally:
             del self.__dict__["_building"]
         self.__dict__["built"] = True
+        if self._build_shapes is None:
+            # Called directly: files say so too.
+            self.__dict__["_build_shapes"] = _signature(build).bind(self, *args, **kwargs).arguments
+            del self._build_shapes["self"]
         return result
 
     return wrapper

@@ -35,9 +35,7 @@ def abs_max(x: Array, axis: Any, value_range: tuple, epsilon: float) -> tuple[Ar
     return np.clip(np.rint(x * scale), low, high), scale
 
 
-def grouped(
-    x: Array, size: int, value_range: tuple, epsilon: float
-) -> tuple[Array, Array, Array]:
+def grouped(x: Array, size: int, value_range: tuple, epsilon: float) -> tuple[Array, Array, Array]:
     """Each `size` rows of a matrix as integers, with a scale and a zero point a column.
 
     The range of a group includes 0, so that zero points are integers of the range.

@@ -92,7 +92,11 @@ class QuantizableWeight(LowRankAdaptation):
             NotImplementedError: for a subclass, or a mode that the layer does not have.
         """
         if type_check and registry.layers.canonical_name(type(self)) is None:
-            raise self._lacks("quantize")
+            raise NotImplementedError(
+                f"{type(self).__name__} is a subclass, which may not expect quantized weights: it"
+                " does not have a `quantize` method implemented. Pass `type_check=False` if it"
+                " computes as its base class does."
+            )
         self._check_layer_mode(mode)
         if self.lora_enabled and mode not in ("int8", "int4"):
             raise NotImplementedError(f"{mode} quantization is not supported with lora.")
@@ -235,8 +239,9 @@ class QuantizableWeight(LowRankAdaptation):
         if quantizer is None:
             value_range = (-8, 7) if mode == "int4" else (-127, 127)
             quantizer = quantizers.AbsMaxQuantizer(part.axis, value_range)
-        if isinstance(quantizer, quantizers.AbsMaxQuantizer):
+        elif isinstance(quantizer, quantizers.AbsMaxQuantizer):
             self._check_axis(quantizer, part)
+        if isinstance(quantizer, quantizers.AbsMaxQuantizer):
             found = quantizer(Tensor(weight), axis=part.axis, to_numpy=True)
         else:
             found = quantizer(Tensor(weight), to_numpy=True)

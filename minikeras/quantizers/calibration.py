@@ -29,7 +29,9 @@ def wanted(layer: Any, filters: Any) -> bool:
     return any(re.search(pattern, layer.name) for pattern in patterns)
 
 
-def quantization_parameters(x: Any, *, bits: int, compute_dtype: str = "float32", **how: Any) -> Any:
+def quantization_parameters(
+    x: Any, *, bits: int, compute_dtype: str = "float32", **how: Any
+) -> Any:
     """Scales, zero points and the largest integer for a matrix: see `kernels.parameters`.
 
     Raises:
@@ -360,9 +362,7 @@ def calibration_samples(
         step = max(1, (last + 1) // num_samples) if stride is None else stride
         starts = (seed + np.arange(num_samples) * step) % (last + 1)
     else:
-        raise ValueError(
-            f"Unknown strategy: {strategy!r}. Use 'strided', 'linspace' or 'random'."
-        )
+        raise ValueError(f"Unknown strategy: {strategy!r}. Use 'strided', 'linspace' or 'random'.")
     windows = np.lib.stride_tricks.sliding_window_view(tokens, sequence_length)
     return windows[starts][:, None]
 

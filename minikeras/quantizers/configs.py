@@ -80,9 +80,7 @@ class Int8QuantizationConfig(QuantizationConfig):
 
     mode = "int8"  # type: ignore[assignment]
 
-    def __init__(
-        self, weight_quantizer: Any = None, activation_quantizer: Any = "default"
-    ) -> None:
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default") -> None:
         if isinstance(activation_quantizer, str) and activation_quantizer == "default":
             activation_quantizer = AbsMaxQuantizer()
         super().__init__(weight_quantizer, activation_quantizer)
@@ -339,9 +337,7 @@ def resolve_config(mode: Any, config: Any) -> Any:
             f" config={config!r} (of type {type(config)})"
         )
     if mode is not None and config.mode != mode:
-        raise ValueError(
-            f"Contradictory arguments: mode='{mode}' but config.mode='{config.mode}'"
-        )
+        raise ValueError(f"Contradictory arguments: mode='{mode}' but config.mode='{config.mode}'")
     check_mode(config.mode)
     kind: Any = {"gptq": GPTQConfig, "awq": AWQConfig}.get(config.mode, QuantizationConfig)
     if not isinstance(config, kind):
