@@ -942,8 +942,8 @@ def _in_own_scope(build: Callable) -> Callable:
         self.__dict__["built"] = True
         if self._build_shapes is None:
             # Called directly: files say so too.
-            self.__dict__["_build_shapes"] = _signature(build).bind(self, *args, **kwargs).arguments
-            del self._build_shapes["self"]
+            shapes = _signature(build).bind(self, *args, **kwargs).arguments
+            self.__dict__["_build_shapes"] = dict(list(shapes.items())[1:])
         return result
 
     return wrapper

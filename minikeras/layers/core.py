@@ -14,7 +14,7 @@ from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.recording import Node
-from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
 from minikeras.kernels.rows import column_sum

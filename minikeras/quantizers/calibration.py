@@ -107,7 +107,7 @@ class _Calibration:
 class GPTQ(_Calibration):
     """GPTQ of one layer."""
 
-    config = GPTQConfig(None, None)
+    config: Any = GPTQConfig(None, None)
 
     def _begin(self) -> None:
         self.hessian: Any = np.zeros((self.rows, self.rows), "float32")
@@ -222,7 +222,7 @@ def gptq_quantize_matrix(
 class AWQ(_Calibration):
     """AWQ of one layer."""
 
-    config = AWQConfig(None, None)
+    config: Any = AWQConfig(None, None)
 
     def _begin(self) -> None:
         self.activation_magnitudes = np.zeros(self.rows, "float32")
