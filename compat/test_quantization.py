@@ -303,14 +303,13 @@ def test_awq_of_a_matrix(size):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-5)
 
 
-@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("size", [-1, 5])
-def test_parameters_of_matrices(size, symmetric, signed):
+def test_parameters_of_matrices(size, symmetric):
     x = mixed(4, 12)
     how = {"bits": 4, "symmetric": symmetric, "per_channel": True, "group_size": size}
-    expected = keras_functions.compute_quantization_parameters(x, signed=signed, **how)
-    found = kernels.parameters(x, signed=signed, **how)
+    expected = keras_functions.compute_quantization_parameters(x, **how)
+    found = kernels.parameters(x, **how)
     for a, b in zip(found, expected):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-5)
 

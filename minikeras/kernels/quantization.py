@@ -60,8 +60,6 @@ def parameters(
     symmetric: bool = False,
     per_channel: bool = False,
     group_size: int = -1,
-    epsilon: float = 0.0,
-    signed: bool = False,
 ) -> tuple[Array, Array, float]:
     """Scales and zero points for the rows of a matrix, or for groups of their columns.
 
@@ -81,15 +79,11 @@ def parameters(
     empty = least == most
     least, most = least - empty, most + empty
     largest = 2**bits - 1
-    low = -(2 ** (bits - 1)) if signed else 0
-    scale = ((most - least + epsilon) / largest).astype(x.dtype, copy=False)
-    if symmetric:
-        zero = np.full_like(scale, (largest + 1) / 2 + low)
-    else:
-        zero = np.rint(-least / scale) + low
+    scale = ((most - least) / largest).astype(x.dtype, copy=False)
+    zero = np.full_like(scale, (largest + 1) / 2) if symmetric else np.rint(-least / scale)
     if not per_channel:
         scale, zero = np.tile(scale, (rows, 1)), np.tile(zero, (rows, 1))
-    return scale, zero.astype("int8" if signed else "uint8"), float(largest)
+    return scale, zero.astype("uint8"), float(largest)
 
 
 def to_levels(x: Any, scale: Any, zero: Any, largest: Any) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 import warnings
 from collections.abc import Callable
@@ -32,11 +31,7 @@ def wanted(layer: Any, filters: Any) -> bool:
 def quantization_parameters(
     x: Any, *, bits: int, compute_dtype: str = "float32", **how: Any
 ) -> Any:
-    """Scales, zero points and the largest integer for a matrix: see `kernels.parameters`.
-
-    Raises:
-        ValueError: if `x` is no matrix, or empty.
-    """
+    """`kernels.parameters` of a matrix that is one."""
     if x is None:
         raise ValueError("Input tensor cannot be None.")
     array = np.asarray(x)
@@ -46,16 +41,11 @@ def quantization_parameters(
         )
     if not array.size:
         raise ValueError("Input tensor 'x' cannot be empty.")
-    return kernels.parameters(array.astype(compute_dtype, copy=False), bits, **how)
+    return kernels.parameters(array, bits, **how)
 
 
 class _Calibration:
-    """What the inputs of one layer are like, and its weight with that in mind.
-
-    Args:
-        layer: `Dense` or `EinsumDense`, built.
-        config: The configuration.
-    """
+    """What the inputs of one layer are like, and its weight rounded with that in mind."""
 
     config: Any
 
@@ -69,22 +59,13 @@ class _Calibration:
         self.rows, self.columns = shape()
         self._begin()
 
-    def _begin(self) -> None:
-        raise NotImplementedError
-
-    def _see(self, x: Array) -> None:
-        raise NotImplementedError
-
-    def quantize(self) -> None:
-        """Round the weight of the layer."""
-        raise NotImplementedError
+    # A subclass defines them.
+    _begin: Any
+    _see: Any
+    quantize: Any
 
     def observe(self, inputs: Any) -> None:
-        """Take inputs of the layer into account.
-
-        Raises:
-            ValueError: if they are none, or have another number of features.
-        """
+        """Take inputs of the layer into account."""
         if inputs is None:
             raise ValueError("Input tensor cannot be None.")
         x = np.asarray(inputs)
@@ -167,18 +148,10 @@ def gptq_quantize_matrix(
     order_metric: Any = None,
     compute_scale_zero: Callable,
 ) -> tuple:
-    """Round a matrix column by column; the later ones make up for the errors of the earlier.
+    """Round a matrix of shape `(outputs, inputs)` column by column, in the order of a metric.
 
-    Args:
-        weights_transpose: Matrix of shape `(outputs, inputs)`.
-        inv_hessian: The inverse of the Hessian, of shape `(inputs, inputs)`.
-        blocksize: Integer, default 128: the columns outside of a block of so many are changed once
-            it is done.
-        group_size: Integer: how many columns share scales; -1 (default) for all.
-        activation_order: Boolean, default False. Whether the columns go by `order_metric`.
-        order_metric: Vector, largest first. Defaults to the diagonal's reciprocal.
-        compute_scale_zero: Function of a matrix that gives scales, zero points and the largest
-            integer.
+    The columns of a block make up at once for the errors of earlier ones, the others once it is
+    done.
 
     Returns:
         The integers, scales and zero points by group, and the group of each column.
@@ -262,14 +235,7 @@ def _in_four_bits(weights: Array, group_size: int) -> tuple:
 def awq_search_optimal_scales(
     weights: Any, activation_magnitudes: Any, *, num_grid_points: int = 20, group_size: int = -1
 ) -> Array:
-    """The powers of the inputs' sizes with which weights are best scaled before rounding.
-
-    Args:
-        weights: Matrix of shape `(outputs, inputs)`.
-        activation_magnitudes: Vector: the largest absolute value of each input.
-        num_grid_points: Integer, default 20: as many exponents from 0 to 1 are tried, and 0.
-        group_size: Integer: how many inputs share scales; -1 (default) for all.
-    """
+    """The powers, from 0 to 1, of the inputs' sizes with which weights are best scaled first."""
     weights = np.asarray(weights, "float32")
     sizes = np.asarray(activation_magnitudes, "float32")
     sizes = np.where(sizes < 1e-8, np.float32(1), sizes)
@@ -305,31 +271,13 @@ def awq_quantize_matrix(
 
 
 def calibration_samples(
-    tokenizer: Any,
-    sequence_length: int,
-    dataset: Any,
-    num_samples: int = 128,
-    *,
-    strategy: str = "strided",
-    seed: int = 42,
-    stride: int | None = None,
-    eos_id: int | None = None,
+    tokenizer: Any, sequence_length: int, dataset: Any, num_samples: int = 128
 ) -> Array:
-    """Windows of tokens of a data set, of shape `(num_samples, 1, sequence_length)`.
-
-    Args:
-        tokenizer: Object whose `tokenize` turns a string into tokens.
-        sequence_length: Integer: tokens of a window.
-        dataset: Iterable of strings, or of arrays of tokens. It is repeated if it is short.
-        num_samples: Integer, default 128.
-        strategy: Where windows begin: `"strided"` (default), `"linspace"` or `"random"`.
-        seed: Integer, default 42.
-        stride: Integer. Defaults to what spreads the windows evenly.
-        eos_id: Token to put between strings, or None (default).
+    """Windows of the tokens of a data set, spread evenly: `(num_samples, 1, sequence_length)`.
 
     Raises:
         TypeError: if `dataset` is no iterable, or a string.
-        ValueError: if it is empty, or for another strategy.
+        ValueError: if it is empty.
     """
     if not hasattr(dataset, "__iter__") or isinstance(dataset, (str, bytes)):
         raise TypeError(
@@ -337,47 +285,21 @@ def calibration_samples(
             f" a NumPy array). Got type: {type(dataset).__name__}. Please pass the loaded dataset"
             " directly."
         )
-    pieces: list = []
-    for one in dataset:
-        text = isinstance(one, str)
-        if text and pieces and eos_id is not None:
-            pieces.append(np.array([eos_id]))
-        pieces.append(np.asarray(tokenizer.tokenize(one) if text else one).reshape(-1))
-    if not pieces:
+    pieces = [
+        np.asarray(tokenizer.tokenize(one) if isinstance(one, str) else one).reshape(-1)
+        for one in dataset
+    ]
+    tokens = np.concatenate(pieces).astype("int32") if pieces else np.zeros(0)
+    if not tokens.size:
         raise ValueError("Provided dataset is empty.")
-    tokens = np.concatenate(pieces).astype("int32")
-    if tokens.size < num_samples * sequence_length:
-        tokens = np.tile(tokens, math.ceil(num_samples * sequence_length / max(1, tokens.size)))
-    last = tokens.size - sequence_length
-    if last < 0:
-        raise ValueError(
-            f"Not enough tokens to form one sample of length {sequence_length} (have"
-            f" {tokens.size})."
-        )
-    if strategy == "random":
-        starts = np.random.default_rng(seed).integers(0, last + 1, size=num_samples)
-    elif strategy == "linspace":
-        starts = np.linspace(0, last, num_samples, dtype="int64")
-    elif strategy == "strided":
-        step = max(1, (last + 1) // num_samples) if stride is None else stride
-        starts = (seed + np.arange(num_samples) * step) % (last + 1)
-    else:
-        raise ValueError(f"Unknown strategy: {strategy!r}. Use 'strided', 'linspace' or 'random'.")
-    windows = np.lib.stride_tricks.sliding_window_view(tokens, sequence_length)
-    return windows[starts][:, None]
+    tokens = np.tile(tokens, max(1, -(-num_samples * sequence_length // tokens.size)))
+    count = tokens.size - sequence_length + 1
+    starts = (42 + np.arange(num_samples) * max(1, count // num_samples)) % count
+    return np.lib.stride_tricks.sliding_window_view(tokens, sequence_length)[starts][:, None]
 
 
 def calibrate(config: Any, quantization_layer_structure: Any, filters: Any = None) -> None:
-    """Run samples through layers that `quantize` prepared, block by block, and round their weights.
-
-    Args:
-        config: `GPTQConfig` or `AWQConfig`.
-        quantization_layer_structure: dict of `"pre_block_layers"` and `"sequential_blocks"`.
-        filters: As for `Model.quantize`.
-
-    Raises:
-        ValueError: if there are no samples, or no blocks.
-    """
+    """Run samples through layers that `quantize` prepared, block by block; round their weights."""
     mode, kind = config.mode, GPTQ if config.mode == "gptq" else AWQ
     if config.dataset is None or config.tokenizer is None:
         raise ValueError(

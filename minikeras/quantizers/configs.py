@@ -186,6 +186,11 @@ class _Calibrated(QuantizationConfig):
         return cls(**config)
 
 
+def _given(arguments: dict) -> dict:
+    """The arguments of a constructor, from its `locals()`."""
+    return {key: value for key, value in arguments.items() if key not in ("self", "__class__")}
+
+
 @registry.quantizers.register("GPTQConfig", "gptq_config")
 class GPTQConfig(_Calibrated):
     """Weights by GPTQ: each is rounded so as to make up for the errors of those before it.
@@ -212,7 +217,7 @@ class GPTQConfig(_Calibrated):
             quantized), or None (default) for what `model.get_quantization_layer_structure` returns.
 
     Raises:
-        ValueError: for settings out of their ranges.
+        ValueError: for settings out of range.
     """
 
     mode = "gptq"  # type: ignore[assignment]
@@ -240,19 +245,7 @@ class GPTQConfig(_Calibrated):
             raise ValueError(
                 f"hessian_damping must be between 0 and 1. Received: {hessian_damping!r}"
             )
-        super().__init__(
-            dataset,
-            tokenizer,
-            weight_bits=weight_bits,
-            num_samples=num_samples,
-            per_channel=per_channel,
-            sequence_length=sequence_length,
-            hessian_damping=hessian_damping,
-            group_size=group_size,
-            symmetric=symmetric,
-            activation_order=activation_order,
-            quantization_layer_structure=quantization_layer_structure,
-        )
+        super().__init__(**_given(locals()))
 
 
 @registry.quantizers.register("AWQConfig", "awq_config")
@@ -274,7 +267,7 @@ class AWQConfig(_Calibrated):
         quantization_layer_structure: As for `GPTQConfig`.
 
     Raises:
-        ValueError: for settings out of their ranges.
+        ValueError: for settings out of range.
     """
 
     mode = "awq"  # type: ignore[assignment]
@@ -295,16 +288,7 @@ class AWQConfig(_Calibrated):
             raise ValueError(
                 f"AWQ only supports 4-bit quantization. Received weight_bits={weight_bits}."
             )
-        super().__init__(
-            dataset,
-            tokenizer,
-            weight_bits=weight_bits,
-            num_samples=num_samples,
-            sequence_length=sequence_length,
-            group_size=group_size,
-            num_grid_points=num_grid_points,
-            quantization_layer_structure=quantization_layer_structure,
-        )
+        super().__init__(**_given(locals()))
 
 
 def resolve_config(mode: Any, config: Any) -> Any:
