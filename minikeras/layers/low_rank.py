@@ -32,25 +32,12 @@ class LowRankAdaptation(Layer):
         self.lora_alpha = alpha if alpha is not None else rank
         self.lora_enabled = False
 
-    # What a layer defines
-
-    def _weight_shape(self) -> tuple:
-        """The shape of the weight, however it is kept."""
-        raise NotImplementedError
-
-    def _product(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """What the layer computes before bias and activation."""
-        raise NotImplementedError
-
-    def _product_backward(
-        self, x: np.ndarray, weight: np.ndarray, dz: np.ndarray, need_x: bool, need_weight: bool
-    ) -> tuple:
-        """The gradients of `_product`."""
-        raise NotImplementedError
-
-    def _bias_backward(self, ctx: Any, dz: np.ndarray) -> None:
-        """Pass the gradient of the bias on."""
-        raise NotImplementedError
+    # A layer defines the shape of the weight, however it is kept; what is computed before bias and
+    # activation, with its gradients; and how the gradient of the bias is passed on.
+    _weight_shape: Any
+    _product: Any
+    _product_backward: Any
+    _bias_backward: Any
 
     def enable_lora(
         self,
@@ -68,8 +55,8 @@ class LowRankAdaptation(Layer):
             b_initializer: Defaults to `"zeros"`: the layer computes at first what it did before.
 
         Raises:
-            ValueError: if the weight has a constraint, the layer is not built, or this was done
-                already.
+            ValueError: if the weight has a constraint, the layer is not built, this was done
+                already, or `rank` is not positive.
             NotImplementedError: if the layer is quantized by GPTQ, AWQ or to float8.
         """
         name = self._adapted
@@ -82,6 +69,8 @@ class LowRankAdaptation(Layer):
             raise ValueError("Cannot enable lora on a layer that isn't yet built.")
         if self.lora_enabled:
             raise ValueError("lora is already enabled. This can only be done once per layer.")
+        if isinstance(rank, bool) or not isinstance(rank, (int, np.integer)) or rank <= 0:
+            raise ValueError(f"`rank` must be a positive integer. Received: rank={rank!r}")
         mode = self.quantization_mode
         if mode in ("gptq", "awq", "float8"):
             raise NotImplementedError(f"lora is not supported with {mode} quantization.")

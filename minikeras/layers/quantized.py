@@ -57,16 +57,10 @@ class QuantizableWeight(LowRankAdaptation):
     def _init_quantization(self, config: Any) -> None:
         self.quantization_config = registry.quantizers.get(config)
 
-    # What a layer defines
-
-    def _parts(self, mode: str) -> list[Part]:
-        """The weights that int8 and int4 quantize."""
-        raise NotImplementedError
-
-    def _matrix_shape(self) -> tuple[int, int]:
-        """Inputs and outputs, as GPTQ and AWQ see the weight."""
-        raise NotImplementedError
-
+    # A layer defines the weights that int8 and int4 quantize, by mode, as `Part`s; and how many
+    # inputs and outputs GPTQ and AWQ see.
+    _parts: Any
+    _matrix_shape: Any
     _input_axes_of_product: Any = -1
 
     def _stored_scale(self, scale: np.ndarray, part: Part) -> np.ndarray:
