@@ -150,7 +150,7 @@ class Model(Trainer, Layer):
     def quantize(  # type: ignore[override]
         self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
     ) -> None:
-        """Quantize the weights of all layers that can be quantized; the others are named.
+        """Quantize the weights of all layers that can be quantized; others with weights are named.
 
         Args:
             mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"` or `"awq"`. Defaults to that of `config`.

@@ -356,7 +356,8 @@ def quantize_model(model: Any, mode: str, config: Any, filters: Any, type_check:
             try:
                 layer.quantize(mode, type_check=type_check, config=config)
             except NotImplementedError as error:
-                warnings.warn(str(error), stacklevel=4)
+                if layer.weights:
+                    warnings.warn(str(error), stacklevel=4)
     if mode in ("gptq", "awq"):
         structure = config.quantization_layer_structure
         if structure is None:
