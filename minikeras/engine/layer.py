@@ -259,7 +259,8 @@ class Layer(LayerWeights, Operation):
                 f" not supported. Call `quantize('{mode}', config={name}Config(...))`."
             )
         if isinstance(own, policies.DTypePolicyMap) and self.built:
-            own.pop(self.path, None)
+            if self.path in own:
+                del own[self.path]
             own[self.path] = policy
         else:
             object.__setattr__(self, "_dtype_policy", policy)
