@@ -32,16 +32,7 @@ NOT_OFFERED = {
     "keras.distribution": "one machine; data parallelism is work of its own",
     "keras.distillation": "a training loop of one paper's; `train_step` can be overridden",
     "keras.export": "formats of other frameworks",
-    "keras.quantizers": "no quantized layers",
     "keras.visualization": "galleries of detection data sets; they need OpenCV in Keras too",
-    **{
-        f"keras.{name}": "no quantized layers"
-        for name in (
-            "Quantizer dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy"
-            " dtype_policies.Int4DTypePolicy dtype_policies.QuantizedDTypePolicy"
-            " dtype_policies.QuantizedFloat8DTypePolicy"
-        ).split()
-    },
     "keras.layers.TFSMLayer": "needs TensorFlow",
     "keras.layers.JaxLayer": "needs JAX",
     "keras.layers.FlaxLayer": "needs Flax",

@@ -32,8 +32,6 @@ REASONS = (
     " Theano resume exactly.",
     "",
     "huber_auc of keras-3.12.0-tf: that version did not write `delta` of `Huber` into the file.",
-    "",
-    "quantized_int8: quantized layers are not there.",
 )
 WEIGHTS = ("weights.h5", "model.weights.h5")
 

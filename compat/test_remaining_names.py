@@ -261,10 +261,10 @@ def test_classes_have_the_same_methods(path):
             thing = getattr(thing, part)
         return {name for name in dir(thing) if not name.startswith("_")}
 
-    # Of several hosts, of quantization, of TensorFlow.
+    # Of several hosts, of TensorFlow.
     internal = {
-        "is_multihost_enabled", "is_primary_host", "wait_until_finished", "quantized_build",
-        "quantized_call", "summary", "add_metric", "supports_masking",
+        "is_multihost_enabled", "is_primary_host", "wait_until_finished",
+        "summary", "add_metric", "supports_masking",
     }  # fmt: skip
     assert of(keras) - of(minikeras) - internal == set()
 

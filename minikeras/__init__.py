@@ -61,6 +61,7 @@ _NAMES = {
     "Model": "models",
     "Operation": "engine.operation",
     "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "RematScope": "backend",
     "Sequential": "models",

@@ -194,6 +194,27 @@ COUNTERPARTS = {
     "models.Functional": "models.functional.Functional",
     "models.functional.Functional": "models.functional.Functional",
     "ops.node.Node": "engine.node.Node",
+    "dtype_policies.dtype_policy._get_quantized_dtype_policy_by_str": (
+        "engine.dtype_policy.quantized_policy"
+    ),
+    "quantizers.awq.AWQ": "quantizers.calibration.AWQ",
+    "quantizers.awq.awq_quantize_matrix": "quantizers.calibration.awq_quantize_matrix",
+    "quantizers.awq.awq_search_optimal_scales": "quantizers.calibration.awq_search_optimal_scales",
+    "quantizers.dequantize_with_sz_map": "kernels.quantization.groups_from_levels",
+    "quantizers.gptq.GPTQ": "quantizers.calibration.GPTQ",
+    "quantizers.gptq._stable_permutation": "quantizers.calibration.descending",
+    "quantizers.gptq.gptq_quantize_matrix": "quantizers.calibration.gptq_quantize_matrix",
+    "quantizers.gptq_core.get_dataloader": "quantizers.calibration.calibration_samples",
+    "quantizers.gptq_core.gptq_quantize": "quantizers.calibration.calibrate",
+    "quantizers.quantization_config.validate_and_resolve_config": "quantizers.resolve_config",
+    "quantizers.quantizers.compute_quantization_parameters": (
+        "quantizers.calibration.quantization_parameters"
+    ),
+    "quantizers.quantizers.dequantize_with_sz_map": "kernels.quantization.groups_from_levels",
+    "quantizers.quantizers.dequantize_with_zero_point": "kernels.quantization.from_levels",
+    "quantizers.quantizers.quantize_with_sz_map": "kernels.quantization.groups_to_levels",
+    "quantizers.quantizers.quantize_with_zero_point": "kernels.quantization.to_levels",
+    "quantizers.utils.should_quantize_layer": "quantizers.calibration.wanted",
     "saving.saving_lib.load_model": "saving.load_model",
     "saving.saving_lib.load_weights_only": "saving.load_weights",
     "saving.saving_lib.save_model": "saving.save_model",

@@ -77,6 +77,8 @@ class Layer(LayerWeights, Operation):
             cls.compute_output_shape = cls.get_output_shape_for  # type: ignore[attr-defined,method-assign]
         if "build" in cls.__dict__ and not cls.__module__.startswith("minikeras.models."):
             cls.build = _in_own_scope(cls.__dict__["build"])  # type: ignore[method-assign]
+        if "quantize" in cls.__dict__:
+            cls.quantize = _checked(cls.__dict__["quantize"])  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -122,7 +124,9 @@ class Layer(LayerWeights, Operation):
         self._input_dtype_given = kwargs.pop("input_dtype", None)
         kwargs.pop("input_tensor", None)
         if kwargs.pop("quantization_config", None) is not None:
-            raise ValueError("Argument `quantization_config` must be None: nothing is quantized.")
+            raise ValueError(
+                "Argument `quantization_config` must be None: the layer cannot be quantized."
+            )
         if kwargs:
             kwargs = spelling.take_leftovers(self, kwargs)
         if kwargs:
@@ -138,6 +142,8 @@ class Layer(LayerWeights, Operation):
                 input_shape = (input_shape,)
             self._batch_input_shape = (batch_size, *standardize_shape(input_shape))
         self._dtype_policy = policies.get(dtype)
+        if self._dtype_policy.quantization_mode is not None:
+            self._call_quantized()
         self.autocast = autocast
         self._input_spec: Any = None
         self.supports_masking = getattr(type(self), "supports_masking", self._makes_masks())
@@ -243,11 +249,28 @@ class Layer(LayerWeights, Operation):
     def dtype_policy(self, value: Any) -> None:
         policy = policies.get(value)
         own = self.__dict__.get("_dtype_policy")
+        mode = policy.quantization_mode
+        known = getattr(self, "_is_quantized", False) or self.__dict__.get("_quantizing")
+        implied = mode is not None and self.built and not known
+        if implied and mode in ("gptq", "awq"):
+            name = mode.upper()
+            raise ValueError(
+                f"Implicitly enabling {name} quantization by setting `dtype_policy` to {value!r} is"
+                f" not supported. Call `quantize('{mode}', config={name}Config(...))`."
+            )
         if isinstance(own, policies.DTypePolicyMap) and self.built:
-            own.pop(self.path, None)
+            if self.path in own:
+                del own[self.path]
             own[self.path] = policy
         else:
             object.__setattr__(self, "_dtype_policy", policy)
+        if implied:
+            # A block size in the name of the policy counts.
+            config = {} if not hasattr(policy, "block_size") else {"block_size": policy.block_size}
+            kind = registry.quantizers.find(f"{mode.capitalize()}QuantizationConfig")
+            self.quantize(mode, config=kind(**config))
+        if mode is not None:
+            self._call_quantized()
 
     @property
     def dtype(self) -> str:
@@ -269,20 +292,47 @@ class Layer(LayerWeights, Operation):
         """The dtype that floating inputs are cast to."""
         return self.compute_dtype
 
-    @property
-    def quantization_mode(self) -> None:
-        """None: there are no quantized layers."""
-        return None
+    # Quantization
 
-    def quantize(self, mode: Any = None, **_: Any) -> None:
-        """Not available.
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the weights are quantized, or None."""
+        return self.dtype_policy.quantization_mode
+
+    def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
+        """Quantize the weights. Layers that can be quantized define it.
+
+        Args:
+            mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"` or `"awq"`. Defaults to that of `config`.
+            type_check: Boolean, default True. Whether subclasses of such layers refuse.
+            config: `keras.quantizers.QuantizationConfig`. Defaults to that of the mode.
 
         Raises:
-            NotImplementedError: always.
+            NotImplementedError: if the layer cannot be quantized.
+            ValueError: if it is not built, or quantized already.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} cannot be quantized: minikeras has no quantized layers."
-        )
+        raise self._lacks("quantize")
+
+    def quantized_build(self, input_shape: Any, mode: Any) -> None:
+        """Make the variables of a quantized layer. Layers that can be quantized define it."""
+        raise self._lacks("quantized_build")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call of a quantized layer computes: `_int8_call`, `_int4_call`, ..."""
+        mode = self.quantization_mode
+        if mode not in policies.QUANTIZATION_MODES:
+            raise NotImplementedError(
+                f"Invalid quantization mode. Expected one of {policies.QUANTIZATION_MODES}."
+                f" Received: quantization_mode={mode}"
+            )
+        return getattr(self, f"_{mode}_call")(*args, **kwargs)
+
+    def _call_quantized(self) -> None:
+        """Let calls of a user's layer that computes otherwise when quantized do so."""
+        name = f"_{self.quantization_mode}_call"
+        own = next((base for base in type(self).__mro__ if name in base.__dict__), Layer)
+        if not own.__module__.startswith("minikeras."):
+            self.__dict__["call"] = self.quantized_call
 
     # Shape checks
 
@@ -341,7 +391,7 @@ class Layer(LayerWeights, Operation):
             if getattr(type(self).build, "_is_default", False):
                 self.build(*values[:1])
             elif len(names) == 1 or single:
-                self.build(values[0])
+                self.build(*values[:1])
             elif all(name in names for name in shapes):
                 self.build(**shapes)
             else:
@@ -759,6 +809,50 @@ class Layer(LayerWeights, Operation):
         return repr(self)
 
 
+def _missing(name: str) -> Callable:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise self._lacks(name)
+
+    return call
+
+
+for _mode in policies.QUANTIZATION_MODES:
+    setattr(Layer, f"_{_mode}_call", _missing(f"_{_mode}_call"))
+
+
+def _checked(quantize: Callable) -> Callable:
+    """`quantize` with its arguments checked and completed."""
+
+    @functools.wraps(quantize)
+    def wrapper(self: Any, mode: Any = None, config: Any = None, **kwargs: Any) -> None:
+        if self.__dict__.get("_quantizing"):
+            quantize(self, mode=mode, config=config, **kwargs)
+            return
+        config = registry.quantizers.function("resolve_config")(mode, config)
+        if not self.built:
+            raise ValueError(
+                f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type"
+                f" '{type(self).__name__}') is not built yet."
+            )
+        if getattr(self, "_is_quantized", False):
+            raise ValueError(
+                f"Layer '{self.name}' is already quantized with"
+                f" dtype_policy='{self.dtype_policy.name}'. Received: mode={config.mode}"
+            )
+        policies.check_mode(config.mode, self.compute_dtype)
+        self.__dict__["_quantizing"] = True
+        try:
+            quantize(self, mode=config.mode, config=config, **kwargs)
+        finally:
+            del self.__dict__["_quantizing"]
+            trainable_changed()
+
+    return wrapper
+
+
+Layer.quantize = _checked(Layer.quantize)  # type: ignore[method-assign]
+
+
 def dtype_config(policy: Any) -> Any:
     """The policy as saved configs hold it."""
     from minikeras.engine import serialization
@@ -847,6 +941,10 @@ def _in_own_scope(build: Callable) -> Callable:
         finally:
             del self.__dict__["_building"]
         self.__dict__["built"] = True
+        if self._build_shapes is None:
+            # Called directly: files say so too.
+            shapes = _signature(build).bind(self, *args, **kwargs).arguments
+            self.__dict__["_build_shapes"] = dict(list(shapes.items())[1:])
         return result
 
     return wrapper

@@ -229,9 +229,10 @@ class Operation:
     call._calls_kernel = True  # type: ignore[attr-defined]
 
     def _lacks(self, method: str) -> NotImplementedError:
+        hint = " Define `call(self, ...)`, or `forward` and `backward`."
         return NotImplementedError(
-            f"{type(self).__name__} does not have a `{method}` method implemented. Define"
-            " `call(self, ...)`, or `forward` and `backward`."
+            f"{type(self).__name__} does not have a `{method}` method implemented."
+            + hint * (method in ("call", "compute_output_shape"))
         )
 
     def call_own_kernel(self, *args: Any, **kwargs: Any) -> Any:
@@ -339,7 +340,9 @@ class Operation:
         if isinstance(config.get("dtype"), dict):
             from minikeras.engine import dtype_policy
 
-            config["dtype"] = dtype_policy.get(config["dtype"])
+            policy = dtype_policy.get(config["dtype"])
+            plain = type(policy) is dtype_policy.DTypePolicy
+            config["dtype"] = policy.name if plain else policy
         rest = _take_unaccepted(cls, config)
         try:
             made = cls(**config)

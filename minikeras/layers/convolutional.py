@@ -9,11 +9,12 @@ import numpy as np
 from minikeras.engine import registry
 from minikeras.engine.layer import Layer
 from minikeras.layers.convolution_base import ConvolutionLayer, positive, with_defaults
+from minikeras.layers.low_rank import LowRankAdaptation
 from minikeras.ops.convolutional import TRANSPOSED
 from minikeras.ops.spatial import conv_transpose_output_shape, standardize_tuple
 
 
-class BaseConv(ConvolutionLayer):
+class BaseConv(LowRankAdaptation, ConvolutionLayer):
     """Ordinary convolution of `rank` dimensions; see `Conv2D`."""
 
     _plain = (
@@ -57,9 +58,7 @@ class BaseConv(ConvolutionLayer):
             )
         self.groups = int(groups)
         self._set_arguments(arguments)
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
-        self.lora_enabled = False
+        self._init_low_rank(lora_rank, lora_alpha)
         if self.filters is not None and self.filters % self.groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. Received:"
@@ -96,73 +95,18 @@ class BaseConv(ConvolutionLayer):
         update = ops.matmul(self.lora_kernel_a, self.lora_kernel_b)
         return self._kernel + (self.lora_alpha / self.lora_rank) * update
 
-    def _kernel_array(self) -> np.ndarray:
-        if not self.lora_enabled:
-            return self._kernel.array
-        scale = self.lora_alpha / self.lora_rank
-        update = self.lora_kernel_a.array @ self.lora_kernel_b.array
-        return (self._kernel.array + scale * update).astype(self._kernel.array.dtype, copy=False)
+    _kernel_array = LowRankAdaptation._merged
+
+    def _weight_shape(self) -> tuple:
+        return self._kernel.shape
 
     def _kernel_backward(self, ctx: Any, x: np.ndarray, dz: np.ndarray, form: Any = None) -> None:
         form = form or self.form
         if not self.lora_enabled:
             self._add_kernel_gradient(ctx, self._kernel, form, x, dz, ctx.at)
             return
-        a, b = self.lora_kernel_a, self.lora_kernel_b
         gradient = form.kernel_gradient(x, dz, self._kernel.shape, ctx.at)
-        gradient *= self.lora_alpha / self.lora_rank
-        ctx.add_grad(self._kernel, gradient)
-        ctx.add_grad(a, gradient @ b.array.T)
-        rows = gradient.reshape(-1, self.filters)
-        ctx.add_grad(b, a.array.reshape(-1, self.lora_rank).T @ rows)
-
-    def enable_lora(
-        self,
-        rank: int,
-        lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
-    ) -> None:
-        """Freeze the kernel and train a low-rank update of it (Hu et al. 2021, arXiv:2106.09685).
-
-        Args:
-            rank: Positive integer. Rank of the update.
-            lora_alpha: Number or None (default: `rank`). The update is scaled by
-                `lora_alpha / rank`.
-            a_initializer: Initializer of the first factor.
-            b_initializer: Initializer of the second factor.
-
-        Raises:
-            ValueError: if the layer is not built, has a kernel constraint, or has LoRA already.
-        """
-        if self.kernel_constraint:
-            raise ValueError(
-                "Lora is incompatible with kernel constraints. In order to enable lora on this"
-                " layer, remove the `kernel_constraint` argument."
-            )
-        if not self.built:
-            raise ValueError("Cannot enable lora on a layer that isn't yet built.")
-        if self.lora_enabled:
-            raise ValueError("lora is already enabled. This can only be done once per layer.")
-        rank = positive(rank, "rank", none=False)
-        self.lora_kernel_a = self.add_weight(
-            name="lora_kernel_a",
-            shape=(*self._kernel.shape[:-1], rank),
-            initializer=registry.initializers.get(a_initializer),
-            dtype="float32",
-            regularizer=self.kernel_regularizer,
-        )
-        self.lora_kernel_b = self.add_weight(
-            name="lora_kernel_b",
-            shape=(rank, self.filters),
-            initializer=registry.initializers.get(b_initializer),
-            dtype="float32",
-            regularizer=self.kernel_regularizer,
-        )
-        self._kernel.trainable = False
-        self.lora_enabled = True
-        self.lora_rank = rank
-        self.lora_alpha = lora_alpha if lora_alpha is not None else rank
+        self._add_merged_gradient(ctx, gradient)
 
     def joined_with(self, following: Any) -> Any:
         """With a maximum pooling that comes next: one operation; see `convolution_pooling`."""
@@ -179,31 +123,9 @@ class BaseConv(ConvolutionLayer):
             return None
         return convolution_pooling.ConvolutionAndPooling(self, following)
 
-    def save_own_variables(self, store: Any) -> None:
-        """Put the kernel (with its LoRA update merged) and the bias into `store`."""
-        if not self.built:
-            return
-        store["0"] = self._kernel_array()
-        if self.bias is not None:
-            store["1"] = self.bias.array
-
-    def load_own_variables(self, store: Any) -> None:
-        """Take the kernel and the bias from `store`; a LoRA update starts again at zero."""
-        if not self.lora_enabled:
-            super().load_own_variables(store)
-            return
-        self._kernel.assign(np.asarray(store["0"]))
-        if self.bias is not None:
-            self.bias.assign(np.asarray(store["1"]))
-        for factor in (self.lora_kernel_a, self.lora_kernel_b):
-            factor.assign(np.zeros(factor.shape, factor.array.dtype))
-
     def get_config(self) -> dict:
         """The configuration."""
-        entries = super().get_config()
-        if self.lora_rank:
-            entries.update(lora_rank=self.lora_rank, lora_alpha=self.lora_alpha)
-        return entries
+        return {**super().get_config(), **self._low_rank_config()}
 
 
 @registry.layers.register("Conv1D", "Convolution1D")

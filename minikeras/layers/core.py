@@ -14,12 +14,12 @@ from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.recording import Node
-from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
 from minikeras.kernels.gemm import matmul
 from minikeras.kernels.rows import column_sum
-from minikeras.layers.low_rank import LowRankAdaptation
+from minikeras.layers.quantized import Part, QuantizableWeight
 
 
 @registry.layers.register("InputLayer")
@@ -199,7 +199,7 @@ def Input(
 
 
 @registry.layers.register("Dense")
-class Dense(LowRankAdaptation, Layer):
+class Dense(QuantizableWeight):
     """`activation(inputs @ kernel + bias)`, on the last axis.
 
     Args:
@@ -213,7 +213,7 @@ class Dense(LowRankAdaptation, Layer):
         lora_rank: Positive integer, or None (default). If given, the kernel is frozen and a change
             of this rank is trained; see `enable_lora`.
         lora_alpha: Float, default `lora_rank`. Scale of that change.
-        quantization_config: None: there are no quantized layers.
+        quantization_config: `QuantizationConfig` for a quantized dtype policy, or None (default).
 
     Input shape: `(batch, ..., n)`. Output shape: `(batch, ..., units)`.
 
@@ -262,7 +262,8 @@ class Dense(LowRankAdaptation, Layer):
         self.bias_regularizer = registry.regularizers.get(bias_regularizer)
         self.kernel_constraint = registry.constraints.get(kernel_constraint)
         self.bias_constraint = registry.constraints.get(bias_constraint)
-        self._init_low_rank(lora_rank, lora_alpha, quantization_config)
+        self._init_low_rank(lora_rank, lora_alpha)
+        self._init_quantization(quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -274,13 +275,18 @@ class Dense(LowRankAdaptation, Layer):
                 "The last axis of the inputs of a Dense layer must be known. Received:"
                 f" input_shape={input_shape}"
             )
-        self._kernel = self.add_weight(
-            name="kernel",
-            shape=(n, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
+        mode = self.quantization_mode
+        if mode is not None:
+            self.quantized_build((n, self.units), mode, self.quantization_config)
+        if mode in (None, "float8"):
+            self._kernel = self.add_weight(
+                name="kernel",
+                shape=(n, self.units),
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
         self.bias = (
             self.add_weight(
                 name="bias",
@@ -292,27 +298,35 @@ class Dense(LowRankAdaptation, Layer):
             if self.use_bias
             else None
         )
-        self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
         self.built = True
         if self.lora_rank:
             self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def _weight_shape(self) -> tuple:
+        return self.input_spec.axes[-1], self.units
+
+    _matrix_shape = _weight_shape
+
+    def _parts(self, mode: str) -> list:
+        return [Part("kernel", "_kernel", self._weight_shape(), 0)]
 
     @property
     def kernel(self) -> Any:
         """The kernel, with its low-rank change if there is one."""
         if not self.built and self.__dict__.get("_kernel") is None:
             raise AttributeError("You must build the layer before accessing `kernel`.")
-        return Tensor(self._merged()) if self.lora_enabled else self._kernel
+        return self._shown_weight() if self.altered else self._kernel
 
     @kernel.setter
     def kernel(self, value: Any) -> None:
         self._kernel = value
 
     def forward(self, ctx: Any, x: Any) -> Any:
+        if self.altered:
+            return self._altered_forward(ctx, x)
         ctx.save(x)
-        kernel = self._merged() if self.lora_enabled else self._kernel.array
         # One product of all rows.
-        z = matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), kernel)
+        z = matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), self._kernel.array)
         if self.bias is not None:
             z += self.bias.array
         if x.ndim != 2:
@@ -320,7 +334,7 @@ class Dense(LowRankAdaptation, Layer):
         return activate(ctx, self.activation, z)
 
     def infer(self, run: Any, x: Any) -> Any:
-        if x.ndim != 2 or self.lora_enabled:
+        if x.ndim != 2 or self.altered:
             return self.forward(Context(run), x)
         z = np.dot(x, self._kernel.array)
         if self.bias is not None:
@@ -328,14 +342,13 @@ class Dense(LowRankAdaptation, Layer):
         return activate(INFERENCE_CONTEXT, self.activation, z)
 
     def backward(self, ctx: Any, dy: Any) -> Any:
+        if self.altered:
+            return self._altered_backward(ctx, dy)
         (x,) = ctx.saved
         dz = activate_backward(ctx, dy)
         rows = dz if dz.ndim == 2 else dz.reshape(-1, dz.shape[-1])
         kernel = self._kernel
-        if self.lora_enabled:
-            if self._trains_merged():
-                self._add_merged_gradient(ctx, x.reshape(-1, x.shape[-1]).T @ rows)
-        elif kernel.trainable:
+        if kernel.trainable:
             x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
             target = ctx.grad_target(kernel)
             if target is not None:
@@ -344,20 +357,36 @@ class Dense(LowRankAdaptation, Layer):
                 ctx.add_grad(kernel, matmul(x2.T, rows))
         bias = self.bias
         if bias is not None and bias.trainable:
-            target = ctx.grad_target(bias)
-            if target is not None:
-                column_sum(rows, out=target)
-            else:
-                ctx.add_grad(bias, column_sum(rows))
+            self._bias_backward(ctx, rows)
         if not ctx.needs[0]:
             return None
-        dx = matmul(rows, (self._merged() if self.lora_enabled else kernel.array).T)
+        dx = matmul(rows, kernel.array.T)
         return dx if dz.ndim == 2 else dx.reshape(x.shape)
 
+    def _bias_backward(self, ctx: Any, dz: Any) -> None:
+        rows = dz if dz.ndim == 2 else dz.reshape(-1, dz.shape[-1])
+        target = ctx.grad_target(self.bias)
+        if target is not None:
+            column_sum(rows, out=target)
+        else:
+            ctx.add_grad(self.bias, column_sum(rows))
+
+    def _product(self, x: Any, weight: Any) -> Any:
+        return np.dot(x.reshape(-1, x.shape[-1]), weight).reshape(*x.shape[:-1], self.units)
+
+    def _product_backward(
+        self, x: Any, weight: Any, dz: Any, need_x: bool, need_weight: bool
+    ) -> tuple:
+        rows = dz.reshape(-1, dz.shape[-1])
+        return (
+            np.dot(rows, weight.T).reshape(x.shape) if need_x else None,
+            np.dot(x.reshape(-1, x.shape[-1]).T, rows) if need_weight else None,
+        )
+
     def bind(self, shape: tuple, dtype: Any, needs_input: bool, target: Any, logits: bool) -> Any:
-        kernel, bias = self._kernel, self.bias
-        if type(self).forward is not Dense.forward or self.lora_enabled:
+        if type(self).forward is not Dense.forward or self.altered:
             return None
+        kernel, bias = self._kernel, self.bias
         if len(shape) != 2 or kernel.array.dtype != dtype:
             return None
         act = bind_activation(self.activation, (shape[0], self.units), dtype, logits)
@@ -394,6 +423,7 @@ class Dense(LowRankAdaptation, Layer):
             "bias_regularizer": registry.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": registry.constraints.serialize(self.kernel_constraint),
             "bias_constraint": registry.constraints.serialize(self.bias_constraint),
+            **self._quantization_config(),
             **self._low_rank_config(),
         }
 

@@ -10,14 +10,12 @@ import numpy as np
 from minikeras.engine import registry
 from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.input_spec import InputSpec
-from minikeras.engine.layer import Layer
-from minikeras.engine.symbolic import Tensor
 from minikeras.kernels.rows import column_sum, contract, contract_backward
-from minikeras.layers.low_rank import LowRankAdaptation
+from minikeras.layers.quantized import Part, QuantizableWeight
 
 
 @registry.layers.register("EinsumDense")
-class EinsumDense(LowRankAdaptation, Layer):
+class EinsumDense(QuantizableWeight):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -35,7 +33,8 @@ class EinsumDense(LowRankAdaptation, Layer):
         lora_rank: Positive integer, or None (default). If given, the kernel is frozen and a change
             of this rank is trained; see `enable_lora`.
         lora_alpha: Float, default `lora_rank`. Scale of that change.
-        gptq_unpacked_column_size, quantization_config: None: there are no quantized layers.
+        gptq_unpacked_column_size: Kept: the number of columns that GPTQ packed.
+        quantization_config: `QuantizationConfig` for a quantized dtype policy, or None (default).
 
     Raises:
         ValueError: for an equation that is none, or shapes that do not fit it.
@@ -82,14 +81,14 @@ class EinsumDense(LowRankAdaptation, Layer):
         self.bias_regularizer = registry.regularizers.get(bias_regularizer)
         self.kernel_constraint = registry.constraints.get(kernel_constraint)
         self.bias_constraint = registry.constraints.get(bias_constraint)
-        if gptq_unpacked_column_size is not None:
-            quantization_config = gptq_unpacked_column_size
-        self._init_low_rank(lora_rank, lora_alpha, quantization_config)
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
+        self._init_low_rank(lora_rank, lora_alpha)
+        self._init_quantization(quantization_config)
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel, and the bias if there is one."""
         plan = Equation(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
-        self._terms = plan.terms
+        self._terms, self.original_kernel_shape = plan.terms, plan.kernel_shape
         initializer = self.kernel_initializer
         if getattr(initializer, "input_axes", 0) is None or (
             getattr(initializer, "output_axes", 0) is None
@@ -102,13 +101,17 @@ class EinsumDense(LowRankAdaptation, Layer):
                 "output_axes": plan.output_axes,
             }
             initializer = type(initializer).from_config(config)
-        self._kernel = self.add_weight(
-            name="kernel",
-            shape=plan.kernel_shape,
-            initializer=initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        mode = self.quantization_mode
+        if mode is not None:
+            self.quantized_build(plan.kernel_shape, mode, self.quantization_config)
+        if mode in (None, "float8"):
+            self._kernel = self.add_weight(
+                name="kernel",
+                shape=plan.kernel_shape,
+                initializer=initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
         self.bias = None
         if plan.bias_shape is not None:
             self.bias = self.add_weight(
@@ -128,34 +131,103 @@ class EinsumDense(LowRankAdaptation, Layer):
         """The kernel, with its low-rank change if there is one."""
         if not self.built and self.__dict__.get("_kernel") is None:
             raise AttributeError("You must build the layer before accessing `kernel`.")
-        return Tensor(self._merged()) if self.lora_enabled else self._kernel
+        return self._shown_weight() if self.altered else self._kernel
 
     def forward(self, ctx: Any, x: Any) -> Any:
+        if self.altered:
+            return self._altered_forward(ctx, x)
         ctx.save(x)
-        z = contract(*self._terms, x, self._merged())
+        z = contract(*self._terms, x, self._kernel.array)
         if self.bias is not None:
             z = z + self.bias.array if z.base is x else np.add(z, self.bias.array, out=z)
         return activate(ctx, self.activation, z)
 
     def backward(self, ctx: Any, dy: Any) -> Any:
+        if self.altered:
+            return self._altered_backward(ctx, dy)
         (x,) = ctx.saved
         dz = activate_backward(ctx, dy)
-        dx, dw = contract_backward(
-            *self._terms, x, self._merged(), dz, ctx.needs[0], self._trains_merged()
-        )
+        kernel, bias = self._kernel, self.bias
+        dx, dw = self._product_backward(x, kernel.array, dz, ctx.needs[0], kernel.trainable)
         if dw is not None:
-            self._add_merged_gradient(ctx, dw)
-        bias = self.bias
+            ctx.add_grad(kernel, dw)
         if bias is not None and bias.trainable:
-            if dz.shape[-bias.ndim :] == bias.shape:
-                total = column_sum(dz.reshape(-1, bias.array.size))
-            else:
-                shape = (1,) * (dz.ndim - bias.ndim) + bias.shape
-                total = dz.sum(
-                    axis=tuple(axis for axis, size in enumerate(shape) if size < dz.shape[axis])
-                )
-            ctx.add_grad(bias, total.reshape(bias.shape))
+            self._bias_backward(ctx, dz)
         return dx
+
+    def _bias_backward(self, ctx: Any, dz: Any) -> None:
+        bias = self.bias
+        if dz.shape[-bias.ndim :] == bias.shape:
+            total = column_sum(dz.reshape(-1, bias.array.size))
+        else:
+            shape = (1,) * (dz.ndim - bias.ndim) + bias.shape
+            total = dz.sum(
+                axis=tuple(axis for axis, size in enumerate(shape) if size < dz.shape[axis])
+            )
+        ctx.add_grad(bias, total.reshape(bias.shape))
+
+    def _product(self, x: Any, weight: Any) -> Any:
+        return contract(*self._terms, x, weight)
+
+    def _product_backward(
+        self, x: Any, weight: Any, dz: Any, need_x: bool, need_weight: bool
+    ) -> tuple:
+        return contract_backward(*self._terms, x, weight, dz, need_x, need_weight)
+
+    # Quantization
+
+    _zero_point_name = "zero_point"
+
+    def _weight_shape(self) -> tuple:
+        return self.original_kernel_shape
+
+    def _axes_outside_output(self, labels: str) -> tuple:
+        return tuple(axis for axis, label in enumerate(labels) if label not in self._terms[2])
+
+    @property
+    def _input_axes_of_product(self) -> tuple:
+        return self._axes_outside_output(self._terms[0])
+
+    def _parts(self, mode: str) -> list:
+        shape, axes = self.original_kernel_shape, self._axes_outside_output(self._terms[1])
+        if mode == "int8":
+            return [Part("kernel", "_kernel", shape, axes)]
+        # In four bits the kernel is a matrix, in the order of its axes.
+        rows = int(np.prod([shape[axis] for axis in axes]))
+        return [Part("kernel", "_kernel", (rows, int(np.prod(shape)) // rows), 0)]
+
+    def _block_size(self, config: Any) -> Any:
+        block = super()._block_size(config)
+        return None if block == -1 else block
+
+    def _matrix_shape(self) -> tuple:
+        shape = self.original_kernel_shape
+        if len(shape) not in (2, 3):
+            raise ValueError(
+                "GPTQ and AWQ quantize kernels of 2 or 3 axes. The one of layer"
+                f" {self.name!r} has the shape {shape}."
+            )
+        # Of three axes the largest is taken for the width of the model.
+        split = 2 if len(shape) == 3 and shape.index(max(shape)) else 1
+        return int(np.prod(shape[:split])), int(np.prod(shape[split:]))
+
+    def _stored_scale(self, scale: Any, part: Any) -> Any:
+        _, labels, last = self._terms
+        kept = [label for label in last if label in labels]
+        order = [labels.index(label) for label in kept]
+        size = dict(zip(labels, scale.shape))
+        rest = [axis for axis in range(scale.ndim) if axis not in order]
+        return scale.transpose(*order, *rest).reshape([size.get(label, 1) for label in last])
+
+    def _spread_scale(self, scale: Any, part: Any) -> Any:
+        _, labels, last = self._terms
+        size = dict(zip(last, scale.shape))
+        kept = [label for label in last if label in labels]
+        inner = [label for label in labels if label in kept]
+        scale = scale.reshape([size[label] for label in kept])
+        return scale.transpose([kept.index(label) for label in inner]).reshape(
+            [size.get(label, 1) for label in labels]
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape that the equation gives."""
@@ -177,6 +249,12 @@ class EinsumDense(LowRankAdaptation, Layer):
             "activity_regularizer": registry.regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": registry.constraints.serialize(self.kernel_constraint),
             "bias_constraint": registry.constraints.serialize(self.bias_constraint),
+            **(
+                {"gptq_unpacked_column_size": self.gptq_unpacked_column_size}
+                if self.gptq_unpacked_column_size
+                else {}
+            ),
+            **self._quantization_config(),
             **self._low_rank_config(),
         }
 

@@ -9,14 +9,13 @@ import numpy as np
 
 from minikeras import ops
 from minikeras.engine import dtypes, registry
-from minikeras.engine.layer import Layer
-from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.symbolic import KerasTensor
 from minikeras.kernels.rows import row_sums
-from minikeras.layers.low_rank import LowRankAdaptation
+from minikeras.layers.quantized import Part, QuantizableWeight
 
 
 @registry.layers.register("Embedding")
-class Embedding(LowRankAdaptation, Layer):
+class Embedding(QuantizableWeight):
     """Turns integers (such as words) into vectors, by a table that is trained.
 
     Args:
@@ -31,7 +30,7 @@ class Embedding(LowRankAdaptation, Layer):
         lora_rank: Positive integer, or None (default). If given, the table is frozen and a change
             of this rank is trained; see `enable_lora`.
         lora_alpha: Float, default `lora_rank`. Scale of that change.
-        quantization_config: None: there are no quantized layers.
+        quantization_config: `QuantizationConfig` for a quantized dtype policy, or None (default).
 
     Input shape: `(batch, ...)`, integers. Output shape: `(batch, ..., output_dim)`.
 
@@ -47,7 +46,7 @@ class Embedding(LowRankAdaptation, Layer):
     """
 
     _adapted = "embeddings"
-    _stored: tuple = ("embeddings",)
+    _modes = ("int8", "int4")
 
     def __init__(
         self,
@@ -86,7 +85,8 @@ class Embedding(LowRankAdaptation, Layer):
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.autocast = False
-        self._init_low_rank(lora_rank, lora_alpha, quantization_config)
+        self._init_low_rank(lora_rank, lora_alpha)
+        self._init_quantization(quantization_config)
         if weights is not None:
             self.build()
             self.set_weights(
@@ -97,13 +97,17 @@ class Embedding(LowRankAdaptation, Layer):
         """Make the table."""
         if self.built:
             return
-        self._embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        mode = self.quantization_mode
+        if mode is not None:
+            self.quantized_build(self._weight_shape(), mode, self.quantization_config)
+        else:
+            self._embeddings = self.add_weight(
+                name="embeddings",
+                shape=(self.input_dim, self.output_dim),
+                initializer=self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+            )
         self.built = True
         if self.lora_rank:
             self.enable_lora(self.lora_rank, self.lora_alpha)
@@ -113,7 +117,13 @@ class Embedding(LowRankAdaptation, Layer):
         """The table, with its low-rank change if there is one."""
         if not self.built:
             raise AttributeError("You must build the layer before accessing `embeddings`.")
-        return Tensor(self._merged()) if self.lora_enabled else self._embeddings
+        return self._shown_weight() if self.altered else self._embeddings
+
+    def _weight_shape(self) -> tuple:
+        return self.input_dim, self.output_dim
+
+    def _parts(self, mode: str) -> list:
+        return [Part("embeddings", "_embeddings", self._weight_shape(), 1)]
 
     def _indices(self, x: np.ndarray) -> np.ndarray:
         if x.dtype.kind not in "iu":
@@ -130,7 +140,13 @@ class Embedding(LowRankAdaptation, Layer):
     def forward(self, ctx: Any, x: Any) -> Any:
         indices = self._indices(x)
         ctx.save(indices)
-        y = np.take(self._merged(), indices, axis=0)
+        y = self._embeddings.array.take(indices, axis=0)
+        if self._is_quantized:
+            mode: Any = self.quantization_mode
+            y = self._floats(self._parts(mode)[0], mode, y, indices)
+        if self.lora_enabled:
+            a, b, scale = self._pair()
+            y = y + (scale * (a.array[indices] @ b.array)).astype(y.dtype, copy=False)
         return y.astype(dtypes.numpy_dtype(self.compute_dtype), copy=False)
 
     def backward(self, ctx: Any, dy: Any) -> Any:
@@ -139,7 +155,7 @@ class Embedding(LowRankAdaptation, Layer):
         indices, sums = row_sums(ctx.saved[0], dy)
         table = self._embeddings
         target = ctx.grad_target(table) if table.trainable else None
-        gradient = np.empty_like(table.array) if target is None else target
+        gradient = np.empty(self._weight_shape(), dy.dtype) if target is None else target
         gradient.fill(0)
         gradient[indices] = sums
         if target is None:
@@ -167,6 +183,7 @@ class Embedding(LowRankAdaptation, Layer):
             "activity_regularizer": registry.regularizers.serialize(self.activity_regularizer),
             "embeddings_constraint": registry.constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
+            **self._quantization_config(),
             **self._low_rank_config(),
         }
 
@@ -231,20 +248,47 @@ class ReversibleEmbedding(Embedding):
         if self.built:
             return
         super().build(input_shape)
-        if not self.tie_weights:
+        if not self.tie_weights and not self._is_quantized:
             self.reverse_embeddings = self.add_weight(
                 name="reverse_embeddings",
                 shape=(self.output_dim, self.input_dim),
                 initializer=self.embeddings_initializer,
             )
-            self._stored = ("embeddings", "reverse_embeddings")
+
+    def _parts(self, mode: str) -> list:
+        parts = super()._parts(mode)
+        if not self.tie_weights:
+            name = "reverse_embeddings"
+            parts.append(Part(name, name, self._weight_shape()[::-1], 0, 0, None))
+        return parts
+
+    @property
+    def variable_serialization_spec(self) -> dict:
+        """The names of the variables, by quantization mode, in the order of files."""
+        spec = super().variable_serialization_spec
+        if not self.tie_weights:
+            endings = {"int8": ("", "_scale"), "int4": ("", "_scale", "_zero")}
+            for mode, names in spec.items():
+                names += [f"reverse_embeddings{end}" for end in endings.get(mode, ("",))]
+        return spec
+
+    def _reverse_kernel(self) -> np.ndarray:
+        if self.tie_weights:
+            return self._merged().T
+        kernel = self.reverse_embeddings.array
+        if self._is_quantized:
+            mode: Any = self.quantization_mode
+            kernel = self._floats(self._parts(mode)[1], mode, kernel)
+        return kernel
 
     def forward(self, ctx: Any, x: Any, reverse: bool = False) -> Any:
         ctx.reverse = reverse
         if not reverse:
             return super().forward(ctx, x)
-        kernel = self._merged().T if self.tie_weights else self.reverse_embeddings.array
+        kernel = self._reverse_kernel()
         ctx.dtype = x.dtype
+        if self.inputs_quantizer is not None:
+            x = self._rounded(x, -1)
         dtype = dtypes.numpy_dtype(self.reverse_dtype or self.compute_dtype)
         x, kernel = x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
         scores = x @ kernel
@@ -265,7 +309,7 @@ class ReversibleEmbedding(Embedding):
         if self.tie_weights:
             if self._trains_merged():
                 self._add_merged_gradient(ctx, scores.T @ rows)
-        else:
+        elif self.reverse_embeddings.trainable:
             ctx.add_grad(self.reverse_embeddings, rows.T @ scores)
         return (dy @ kernel.T).astype(ctx.dtype, copy=False) if ctx.needs[0] else None
 

@@ -69,7 +69,7 @@ class HeadsAttention(Layer):
             name=name,
             kernel_initializer=twin(self._argument("kernel_initializer")),
             bias_initializer=twin(self._argument("bias_initializer")),
-            dtype=self.dtype_policy,
+            dtype=self._dtype_policy,
             **{one: self._argument(one) for one in self._sublayer_arguments},
             **extra,
         )
@@ -83,9 +83,9 @@ class HeadsAttention(Layer):
     def _add_helpers(self, softmax_axis: Any) -> None:
         from minikeras.layers import Dropout, Softmax
 
-        self._softmax = Softmax(axis=softmax_axis, dtype=self.dtype_policy)
+        self._softmax = Softmax(axis=softmax_axis, dtype=self._dtype_policy)
         self._dropout_layer = Dropout(
-            rate=self._argument("dropout"), dtype=self.dtype_policy, seed=self.seed
+            rate=self._argument("dropout"), dtype=self._dtype_policy, seed=self.seed
         )
 
     def _dropout_mask(self, shape: tuple, dtype: Any, training: Any) -> Any:

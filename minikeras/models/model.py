@@ -137,6 +137,48 @@ class Model(Trainer, Layer):
 
     call._undefined = True  # type: ignore[attr-defined]
 
+    # Quantization
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> dict | None:
+        """Which layers follow each other, for GPTQ and AWQ; a subclass may define it.
+
+        Returns:
+            A dict of `"pre_block_layers"` and `"sequential_blocks"`, or None (default).
+        """
+        return None
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Quantize the weights of all layers that can be quantized; others with weights are named.
+
+        Args:
+            mode: `"int8"`, `"int4"`, `"float8"`, `"gptq"` or `"awq"`. Defaults to that of `config`.
+            config: `keras.quantizers.QuantizationConfig`. Defaults to that of the mode.
+            filters: Regular expression of names, list of them, or function of a layer: which layers
+                are quantized. Defaults to None: all.
+            **kwargs: `type_check=False` quantizes subclasses of such layers too.
+
+        Raises:
+            ValueError: if the model is not built, or quantized already.
+
+        Example:
+
+        >>> import minikeras
+        >>> model = minikeras.Sequential([minikeras.Input((4,)), minikeras.layers.Dense(2)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].quantization_mode
+        'int8'
+        """
+        from minikeras.quantizers.calibration import quantize_model
+
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
+        quantize_model(self, mode, config, filters, type_check)  # type: ignore[arg-type]
+
     def build_from_config(self, config: dict) -> None:
         """Build with the shapes in `config`."""
         if not config:

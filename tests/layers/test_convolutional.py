@@ -207,5 +207,5 @@ def test_another_number_of_channels_is_refused():
     layer(np.ones((1, 8, 8, 3), "float32"))
     with pytest.raises(ValueError, match="axis -1"):
         layer(np.ones((1, 8, 8, 2), "float32"))
-    with pytest.raises(NotImplementedError, match="quantized"):
+    with pytest.raises(NotImplementedError, match="`quantize`"):
         layer.quantize("int8")
