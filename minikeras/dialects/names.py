@@ -79,6 +79,10 @@ NAMES: dict[str, dict[str, str]] = {
     "metrics": {
         "cosine": "losses:cosine_similarity",
         "cosine_proximity": "losses:cosine_similarity",
+        "mae": "losses:mean_absolute_error",
+        "mape": "losses:mean_absolute_percentage_error",
+        "mse": "losses:mean_squared_error",
+        "msle": "losses:mean_squared_logarithmic_error",
         "fbeta_score": "dialects.objectives:fbeta_score",
         "fmeasure": "dialects.objectives:fmeasure",
         "matthews_correlation": "dialects.objectives:matthews_correlation",

@@ -245,6 +245,10 @@ class Tensor(Operators):
             " `minikeras.ops.scatter_update`, or take `tensor.numpy()`."
         )
 
+    def __format__(self, spec: str) -> str:
+        # A number reads as one in a text.
+        return str(self.numpy()) if self.ndim or not spec else format(self.item(), spec)
+
     def __repr__(self) -> str:
         name = dtypes.standardize_dtype(self.dtype)
         return f"<Tensor shape={self.shape}, dtype={name}, numpy={self.array}>"

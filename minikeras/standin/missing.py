@@ -50,10 +50,6 @@ REASONS: dict[str, str] = {
     "tf.io.serialize_sparse": _SPARSE,
     "tf.io.decode_proto": _RECORDS,
     "tf.python_io": _RECORDS,
-    "tf.data.experimental.CsvDataset": "it does not read CSV. Read the file with pandas, then"
-    " `tf.data.Dataset.from_tensor_slices(dict(frame))`.",
-    "tf.data.experimental.make_csv_dataset": "it does not read CSV. Read the file with pandas, then"
-    " `tf.data.Dataset.from_tensor_slices((dict(frame), labels))`.",
     "tf.train.load_checkpoint": _CHECKPOINT,
     "tf.train.Saver": _CHECKPOINT,
     "tf.train.Example": _RECORDS,

@@ -34,7 +34,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "config.optimizer": ("config",),
     "config.threading": ("config",),
     "data": ("data",),
-    "data.experimental": ("data",),
+    "data.experimental": ("data", "csv"),
     "debugging": ("debugging",),
     "distribute": ("distribute",),
     "distribute.experimental": ("distribute",),
