@@ -70,7 +70,9 @@ class GradientTape:
         # An outer tape whose recording this one uses; whether it uses one with another tape.
         self._outer: GradientTape | None = None
         self._shared = False
-        self._recording: Recording = _TapeRecording(Run(training=self._outer_training, recording=True))
+        self._recording: Recording = _TapeRecording(
+            Run(training=self._outer_training, recording=True)
+        )
         self._watched: dict[int, tuple[Any, int]] = {}
         self._used = False
 

@@ -199,6 +199,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "legacy.layers": ("layers",),
     "legacy.models": ("models",),
     "objectives": ("losses",),
+    "optimizers.experimental": ("optimizers",),
     "utils.conv_utils": ("utils",),
     "utils.data_utils": ("utils",),
     "utils.generic_utils": ("utils",),

@@ -291,6 +291,9 @@ def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
     if array.ndim != len(shape) or any(
         want is not None and want != have for want, have in zip(shape[1:], array.shape[1:])
     ):
+        if array.ndim == len(shape) and model.__dict__.get("_shape_seen"):
+            if spelling.runs_unedited():
+                return array  # a Sequential of Keras 2 relaxed what it had seen
         raise ValueError(
             f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} is"
             f" incompatible with the data: expected shape={shape}, found shape={array.shape}. It"
@@ -587,10 +590,13 @@ def _is_of_more_axes(array: Any, symbolic: KerasTensor) -> bool:
     shape = symbolic.shape
     if array.ndim <= len(shape) or array.shape[-1] == 1 or not spelling.runs_unedited():
         return False
-    return all(
-        want is None or want == have
-        for want, have in zip(shape[1:], array.shape[1 - len(shape) :])
-    ) and len(shape) > 1
+    return (
+        all(
+            want is None or want == have
+            for want, have in zip(shape[1:], array.shape[1 - len(shape) :])
+        )
+        and len(shape) > 1
+    )
 
 
 def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:

@@ -24,7 +24,10 @@ _SAVED_MODEL = (
     "it does not read or write TensorFlow's SavedModel format. Use `model.save('name.keras')` and"
     " `keras.models.load_model`."
 )
-_SUMMARY = "it does not write summaries by hand. Use the callback `keras.callbacks.TensorBoard`."
+_SUMMARY = (
+    "of summaries it has `create_file_writer`, `scalar`, `histogram`, `image` and `text`. Otherwise"
+    " use the callback `keras.callbacks.TensorBoard`."
+)
 _LOOKUP = "it has other lookup tables. Use the layers `StringLookup` and `IntegerLookup`."
 _INTERNAL = "what is inside TensorFlow is not there. Use the public name."
 

@@ -61,6 +61,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "random.experimental": ("random",),
     "signal": ("signal",),
     "strings": ("strings",),
+    "summary": ("summary",),
     "test": ("test",),
     "train": ("train",),
     "types": (),

@@ -215,9 +215,7 @@ def make_csv_dataset(
     column_names = list(column_names)
     places = list(range(len(column_names)))
     if select_columns is not None:
-        absent = [
-            one for one in select_columns if isinstance(one, str) and one not in column_names
-        ]
+        absent = [one for one in select_columns if isinstance(one, str) and one not in column_names]
         if absent:
             raise ValueError(f"There are no columns {absent}. There are {column_names}.")
         places = sorted(
