@@ -46,7 +46,7 @@ _GATED = {
     1: {"recurrent_activation": "keras2_hard_sigmoid", "reset_after": False},
     2: {"reset_after": False},
 }
-_CONVOLUTIONAL = {two: _RECURRENT[1] for two in (1, 2)}
+_CONVOLUTIONAL = dict.fromkeys((1, 2), _RECURRENT[1])
 _RATES: dict[str, dict[str, Any]] = {
     "Adadelta": {"learning_rate": 1.0},
     "Adagrad": {"learning_rate": 0.01, "initial_accumulator_value": 0.0},
@@ -143,5 +143,5 @@ def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
             self.__dict__.setdefault("schedule_decay", 0.004)
             object.__setattr__(self, "__class__", old)
 
-    setattr(cls, "__init__", __init__)
+    cls.__init__ = __init__  # type: ignore[misc]
     _undo.append(lambda: setattr(cls, "__init__", constructor))
