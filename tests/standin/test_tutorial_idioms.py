@@ -31,7 +31,7 @@ def test_shapes_can_be_set(tf):
 
 def test_numbers_read_as_numbers(tf):
     assert f"{tf.constant(1.5)} {tf.constant(0.25):.3f}" == "1.5 0.250"
-    assert "{}".format(tf.constant([1, 2])) == "[1 2]"
+    assert f"{tf.constant([1, 2])}" == "[1 2]"
 
 
 def test_tapes_let_go_of_plain_numpy(tf):
