@@ -102,7 +102,7 @@ def _imsave(name: Any, array: Any, format: str | None = None) -> None:
 def _imread(name: Any, flatten: bool = False, mode: str | None = None) -> Any:
     from PIL import Image
 
-    image = Image.open(name)
+    image: Any = Image.open(name)
     if mode or image.mode == "P":
         image = image.convert(mode or "RGB")
     return np.asarray(image.convert("F") if flatten else image)

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from minikeras.dialects import names
+from minikeras.engine import spelling
 
 # Nobody else has arguments or methods of these names.
 _OF_KERAS_1 = frozenset(
@@ -116,6 +117,11 @@ def use(generation: int) -> None:
     from minikeras.dialects import configs, optimizers
 
     configs.make_old_objects_known()
+    if generation == 1:
+        # `Conv2D(filters, rows, columns)`: today the third number is the strides.
+        today = spelling.OLD_ORDERS["Conv2D"]
+        spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
+        _undo.append(lambda: spelling.OLD_ORDERS.update(Conv2D=today))
     for place, versions in DEFAULTS.items():
         home, _, name = place.partition(":")
         cls = getattr(import_module(f"minikeras.{home}"), name)

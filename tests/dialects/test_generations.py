@@ -68,6 +68,16 @@ def test_defaults():
     assert inspect.signature(layers.GRU) == signature
 
 
+def test_sizes_of_windows_one_by_one():
+    assert layers.Conv2D(4, 3, 2).get_config()["strides"] == (2, 2)
+    generations.use(1)
+    config = layers.Conv2D(4, 3, 2).get_config()
+    assert config["kernel_size"] == (3, 2) and config["strides"] == (1, 1)
+    assert layers.Conv2D(4, 3, strides=2).get_config()["strides"] == (2, 2)
+    generations.use(3)
+    assert layers.Conv2D(4, 3, 2).get_config()["strides"] == (2, 2)
+
+
 def _steps(optimizer, gradients):
     weight = minikeras.Variable(np.array([1.0, -2.0], "float32"))
     for gradient in gradients:
