@@ -42,8 +42,8 @@ _MODULES_OF_KERAS_2 = (
 )  # fmt: skip
 
 # Class -> the generation until which it had them -> defaults of its constructor.
-_RECURRENT = {1: {"recurrent_activation": "keras2_hard_sigmoid"}}
-_GATED = {
+_RECURRENT: dict[int, dict[str, Any]] = {1: {"recurrent_activation": "keras2_hard_sigmoid"}}
+_GATED: dict[int, dict[str, Any]] = {
     1: {"recurrent_activation": "keras2_hard_sigmoid", "reset_after": False},
     2: {"reset_after": False},
 }
