@@ -393,6 +393,8 @@ CASES = {
         tf.image.resize(IMG, (4, 5), antialias=True),
         tf.image.resize(IMG, (4, 4), preserve_aspect_ratio=True),
         tf.image.resize(D[..., None], (4, 6)),
+        tf.image.resize(IMG, (5, 3), "area"),
+        tf.image.resize(BYTES, (4, 20), tf.image.ResizeMethod.AREA),
     ),
     "image.convert_image_dtype": lambda tf: (
         tf.image.convert_image_dtype(BYTES, tf.float32),
@@ -644,3 +646,31 @@ def test_shuffling_keeps_every_element():
 def test_what_is_compared_is_the_standin():
     assert isinstance(ours.constant(1), Tensor)
     assert not isinstance(real, StandIn)
+
+
+def test_csv(tmp_path):
+    path = str(tmp_path / "table.csv")
+    with open(path, "w") as file:
+        file.write('kind,size,big,name\n1,0.5,5000000000,"a, b"\n,2,6,\n3,,7,c\n')
+
+    def seen(tf):
+        defaults = [[0], 1.5, [tf.constant(7, tf.int64)], [""]]
+        rows = tf.data.experimental.CsvDataset(path, defaults, header=True, select_cols=None)
+        batches = tf.data.experimental.make_csv_dataset(
+            path, 2, label_name="size", num_epochs=1, shuffle=False
+        )
+        return (
+            [[one.numpy() for one in row] for row in rows],
+            [({key: one.numpy() for key, one in x.items()}, y.numpy()) for x, y in batches],
+        )
+
+    (rows, batches), (real_rows, real_batches) = seen(ours), seen(real)
+    for row, real_row in zip(rows, real_rows, strict=True):
+        assert row == real_row
+        assert [np.asarray(a).dtype for a in row[:3]] == [np.asarray(b).dtype for b in real_row[:3]]
+    for (x, y), (real_x, real_y) in zip(batches, real_batches, strict=True):
+        assert list(x) == list(real_x)
+        np.testing.assert_array_equal(y, real_y)
+        for key in x:
+            assert x[key].tolist() == real_x[key].tolist()
+            assert key == "name" or x[key].dtype == real_x[key].dtype

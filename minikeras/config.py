@@ -139,11 +139,16 @@ def standardize_data_format(data_format: str | None) -> str:
 def backend() -> str:
     """Returns `'numpy'`, the one backend there is.
 
+    To scripts that run unedited (`minikeras.install_as_keras`) it is `'tensorflow'`: they ask in
+    order to use `tensorflow`, which is there too.
+
     >>> from minikeras import config
     >>> config.backend()
     'numpy'
     """
-    return "numpy"
+    from minikeras.engine.spelling import runs_unedited
+
+    return "tensorflow" if runs_unedited() else "numpy"
 
 
 def set_backend(backend: str) -> None:
@@ -155,7 +160,7 @@ def set_backend(backend: str) -> None:
     Raises:
         ValueError: Any other backend was asked for.
     """
-    if backend != "numpy":
+    if backend not in ("numpy", globals()["backend"]()):
         raise ValueError(
             "minikeras computes with NumPy alone, so the backend must be 'numpy'. "
             f"Received: backend={backend!r}. Install Keras itself to use another one."

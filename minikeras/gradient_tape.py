@@ -12,6 +12,7 @@ import numpy as np
 from minikeras.engine import tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.recording import Recording
+from minikeras.engine.spelling import runs_unedited
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable
 from minikeras.ops.base import array_of
@@ -25,6 +26,14 @@ class _Open(threading.local):
 
 
 _open = _Open()
+
+
+class _TapeRecording(Recording):
+    __slots__ = ()
+
+    def lets_go(self) -> bool:
+        # TensorFlow's tapes do.
+        return runs_unedited()
 
 
 class GradientTape:
@@ -61,7 +70,9 @@ class GradientTape:
         # An outer tape whose recording this one uses; whether it uses one with another tape.
         self._outer: GradientTape | None = None
         self._shared = False
-        self._recording = Recording(Run(training=self._outer_training, recording=True))
+        self._recording: Recording = _TapeRecording(
+            Run(training=self._outer_training, recording=True)
+        )
         self._watched: dict[int, tuple[Any, int]] = {}
         self._used = False
 

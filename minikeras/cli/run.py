@@ -22,6 +22,14 @@ def register(subparsers: Any) -> None:
             " `%%matplotlib` and its like are ignored, `!pip` is left out."
         ),
     )
+    parser.add_argument(
+        "--generation",
+        choices=("1", "2", "3"),
+        help=(
+            "the Keras whose defaults the script counts on (default: found by its spellings; see"
+            " minikeras.dialects.generations)"
+        ),
+    )
     parser.add_argument("script", help="a .py or .ipynb file")
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="arguments of the script (its sys.argv[1:])"
@@ -35,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
     import traceback
 
+    from minikeras.dialects import generations
     from minikeras.standin import install_as_keras
 
     path = Path(arguments.script)
@@ -49,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         install_as_keras()
     except RuntimeError as error:
         raise CommandError(str(error)) from None
+    _go_back(path, cells, arguments.generation)
     module = ModuleType("__main__")
     module.__dict__.update(__file__=str(path), __builtins__=__builtins__)
     before = sys.argv, sys.path[:], sys.modules.get("__main__")
@@ -78,12 +88,44 @@ def run(arguments: argparse.Namespace) -> int:
             )
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     finally:
+        generations.use(3)
         sys.stdout.flush()
         sys.argv, sys.path[:] = before[0], before[1]
         # The script's own classes must be found by their module until the process ends.
         if before[2] is not None and not _is_command(before[2]):
             sys.modules["__main__"] = before[2]
     return 0
+
+
+def _go_back(path: Path, cells: list | None, generation: str | None) -> None:
+    """Gives the script the defaults and the names of its years."""
+    import ast
+    import sys
+    import tokenize
+
+    from minikeras.cli import period
+    from minikeras.dialects import generations
+
+    try:
+        if cells is not None:
+            source = "\n".join(cell.source for cell in cells)
+        else:
+            with tokenize.open(path) as file:
+                source = file.read()
+        found = generations.written_for(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return  # running it says what is wrong
+    generations.use(int(generation or found))
+    supplied = period.supply(source)
+    if found < 3 and generation is None:
+        release = {1: "1.2.2", 2: "2.3.1"}[found]
+        print(
+            f"minikeras run: spelled for Keras {found}: the defaults are those of Keras {release}"
+            " (`run --generation 3` gives today's)",
+            file=sys.stderr,
+        )
+    if supplied:
+        print(f"minikeras run: supplied: {', '.join(supplied)}", file=sys.stderr)
 
 
 def _is_command(main: ModuleType) -> bool:

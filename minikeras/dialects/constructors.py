@@ -183,6 +183,9 @@ def translate(
         )
     changed = _drop_gone(cls, name, new)
     changed |= _shape_of_sequence(cls, name, new)
+    if name.startswith("AveragePooling") and not args and "pool_size" not in new:
+        new["pool_size"], changed = 2, True
+        warn_once(f"{name}()", f"{name}(pool_size=2)")
     if first or changed:
         return args, new
     return None

@@ -79,6 +79,10 @@ NAMES: dict[str, dict[str, str]] = {
     "metrics": {
         "cosine": "losses:cosine_similarity",
         "cosine_proximity": "losses:cosine_similarity",
+        "mae": "losses:mean_absolute_error",
+        "mape": "losses:mean_absolute_percentage_error",
+        "mse": "losses:mean_squared_error",
+        "msle": "losses:mean_squared_logarithmic_error",
         "fbeta_score": "dialects.objectives:fbeta_score",
         "fmeasure": "dialects.objectives:fmeasure",
         "matthews_correlation": "dialects.objectives:matthews_correlation",
@@ -195,6 +199,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "legacy.layers": ("layers",),
     "legacy.models": ("models",),
     "objectives": ("losses",),
+    "optimizers.experimental": ("optimizers",),
     "utils.conv_utils": ("utils",),
     "utils.data_utils": ("utils",),
     "utils.generic_utils": ("utils",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -727,7 +728,7 @@ class Layer(LayerWeights, Operation):
     # Losses
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the loss of the model; use it inside `call`."""
+        """Add a scalar, or the sum of a tensor, to the loss of the model; use it inside `call`."""
         if state.inferring:
             return
         pass_losses = None if state.run is None else state.run.losses
@@ -740,7 +741,10 @@ class Layer(LayerWeights, Operation):
                 one = one()
             self._loss_terms.append(one)
             if state.run is not None:
-                state.run.losses.append(one)
+                # As Keras counts what is no scalar.
+                summed = isinstance(one, Tensor) and one.ndim
+                counted = import_module("minikeras.ops").sum(one) if summed else one
+                state.run.losses.append(counted)
 
     def _clear_losses(self) -> None:
         self._loss_terms.clear()

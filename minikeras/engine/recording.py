@@ -158,6 +158,10 @@ class Recording:
         self.variables: dict[int, tuple[Any, int]] = {}
         self.open = False
 
+    def lets_go(self) -> bool:
+        """Whether plain NumPy may be used on what is followed, which then is not."""
+        return False
+
     def __enter__(self) -> Recording:
         self._outer = (state.recording, state.run)
         state.recording, state.run = self, self.run

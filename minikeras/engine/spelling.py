@@ -206,6 +206,23 @@ def understands_old(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
+# The order of arguments of `add_weight` in Keras 2, which began with the name.
+_NAME_FIRST = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+
+
+def name_first(method: Function) -> Function:
+    """Decorator: a method that makes a weight takes the order of Keras 2 too."""
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            kwargs = {**dict(zip(_NAME_FIRST, args)), **kwargs}
+            args = ()
+        return method(self, *args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
 def runs_unedited() -> bool:
     """Whether minikeras stands in for Keras, so that a script cannot be expected to be mended."""
     standin = sys.modules.get("minikeras.standin")

@@ -217,7 +217,7 @@ class Tensor(Operators):
         return operator("reshape")(self, shape[0] if len(shape) == 1 else shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.recording is not None and self.recording.open:
+        if self.recording is not None and self.recording.open and not self.recording.lets_go():
             raise RuntimeError(
                 "Plain NumPy was used on a tensor whose gradient is being recorded, which would"
                 " lose the gradient. Use the function of the same name in `minikeras.ops`, or"
@@ -244,6 +244,10 @@ class Tensor(Operators):
             "Tensors cannot be changed in place. Use `minikeras.ops.slice_update` or"
             " `minikeras.ops.scatter_update`, or take `tensor.numpy()`."
         )
+
+    def __format__(self, spec: str) -> str:
+        # A number reads as one in a text.
+        return str(self.numpy()) if self.ndim or not spec else format(self.item(), spec)
 
     def __repr__(self) -> str:
         name = dtypes.standardize_dtype(self.dtype)

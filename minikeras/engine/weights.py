@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import budget, dtypes, registry
+from minikeras.engine import budget, dtypes, registry, spelling
 from minikeras.engine.naming import current_path, name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import Variable, standardize_shape
@@ -38,6 +38,7 @@ class LayerWeights:
     _metrics: Any
     name: str
 
+    @spelling.name_first
     def add_variable(
         self,
         shape: Any,
@@ -54,6 +55,7 @@ class LayerWeights:
             shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name
         )
 
+    @spelling.name_first
     def add_weight(
         self,
         shape: Any = None,
@@ -82,10 +84,6 @@ class LayerWeights:
                 value instead of updating it.
             name: String.
         """
-        if isinstance(shape, str):
-            # Keras 2's order began with the name.
-            shape, name = (initializer if isinstance(initializer, (tuple, list)) else ()), shape
-            initializer = None
         shape = standardize_shape(() if shape is None else shape)
         dtype = self.variable_dtype if dtype is None else dtype  # type: ignore[attr-defined]
         if initializer is None:

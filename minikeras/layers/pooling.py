@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.engine import registry
+from minikeras.engine import registry, spelling
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels import pooling as kernels
@@ -95,6 +95,12 @@ class BaseAveragePooling(_Window):
     """Average pooling of `rank` dimensions; see `AveragePooling2D`."""
 
     mode = "average"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # In Keras 1 and 2 the size had a default.
+        if not args and "pool_size" not in kwargs and cls.__module__ == __name__:
+            return spelling.understood(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 from minikeras import config as settings
 from minikeras.engine import dtype_policy, registry
 from minikeras.engine.naming import auto_name, name_scope
+from minikeras.engine.spelling import name_first
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, standardize_shape
 from minikeras.engine.weights import unique
@@ -156,6 +157,7 @@ class Metric:
         self._tracked.append(variable)
         return variable
 
+    @name_first
     def add_weight(
         self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
     ) -> Variable:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import dtypes, registry, serialization, tree
+from minikeras.engine import dtypes, registry, serialization, spelling, tree
 from minikeras.engine.context import Context, state
 from minikeras.engine.graph import Graph, NotConnectedError, clone_graph
 from minikeras.engine.layer import Layer
@@ -291,6 +291,9 @@ def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
     if array.ndim != len(shape) or any(
         want is not None and want != have for want, have in zip(shape[1:], array.shape[1:])
     ):
+        if array.ndim == len(shape) and model.__dict__.get("_shape_seen"):
+            if spelling.runs_unedited():
+                return array  # a Sequential of Keras 2 relaxed what it had seen
         raise ValueError(
             f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} is"
             f" incompatible with the data: expected shape={shape}, found shape={array.shape}. It"
@@ -582,6 +585,20 @@ def _inference() -> Any:
     return INFERENCE
 
 
+def _is_of_more_axes(array: Any, symbolic: KerasTensor) -> bool:
+    """Whether an input has axes in between, which models of Keras 2 let their layers see."""
+    shape = symbolic.shape
+    if array.ndim <= len(shape) or array.shape[-1] == 1 or not spelling.runs_unedited():
+        return False
+    return (
+        all(
+            want is None or want == have
+            for want, have in zip(shape[1:], array.shape[1 - len(shape) :])
+        )
+        and len(shape) > 1
+    )
+
+
 def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:
     array = tensor.array
     if array.dtype.name == symbolic.dtype and array.ndim == len(symbolic.shape):
@@ -589,13 +606,15 @@ def _fit_tensor(tensor: Tensor, symbolic: KerasTensor, model: Any) -> Tensor:
             want is None or want == have for want, have in zip(symbolic.shape[1:], array.shape[1:])
         ):
             return tensor
+    from minikeras.engine.operation import cast_tensor
+
+    if _is_of_more_axes(array, symbolic):
+        return cast_tensor(tensor, dtypes.numpy_dtype(symbolic.dtype))
     fitted = fit_to(array, symbolic, model)
     if fitted is None:
         return None  # type: ignore[return-value]
     if tensor.recording is None or not tensor.recording.open:
         return Tensor(fitted)
-    from minikeras.engine.operation import cast_tensor
-
     if fitted.shape == array.shape:
         return cast_tensor(tensor, fitted.dtype)
     from minikeras.engine.symbolic import operator

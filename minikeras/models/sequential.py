@@ -181,6 +181,7 @@ class Sequential(GraphModel, Model):
                 # Structured inputs: no graph, layers are called one after the other.
                 self.__dict__["built"] = True
                 return
+            self.__dict__["_shape_seen"] = True
             dtype = self.__dict__.get("_input_dtype_seen") or _input_dtype(self._stack[0])
             self._stack.insert(
                 0, InputLayer(batch_shape=standardize_shape(input_shape), dtype=dtype)
@@ -223,6 +224,7 @@ class Sequential(GraphModel, Model):
 
     def _finish(self, inputs: Any, outputs: Any) -> None:
         functional = Functional(inputs, outputs, name=self.name)
+        functional.__dict__["_shape_seen"] = self.__dict__.get("_shape_seen")
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()

@@ -24,7 +24,10 @@ _SAVED_MODEL = (
     "it does not read or write TensorFlow's SavedModel format. Use `model.save('name.keras')` and"
     " `keras.models.load_model`."
 )
-_SUMMARY = "it does not write summaries by hand. Use the callback `keras.callbacks.TensorBoard`."
+_SUMMARY = (
+    "of summaries it has `create_file_writer`, `scalar`, `histogram`, `image` and `text`. Otherwise"
+    " use the callback `keras.callbacks.TensorBoard`."
+)
 _LOOKUP = "it has other lookup tables. Use the layers `StringLookup` and `IntegerLookup`."
 _INTERNAL = "what is inside TensorFlow is not there. Use the public name."
 
@@ -50,10 +53,6 @@ REASONS: dict[str, str] = {
     "tf.io.serialize_sparse": _SPARSE,
     "tf.io.decode_proto": _RECORDS,
     "tf.python_io": _RECORDS,
-    "tf.data.experimental.CsvDataset": "it does not read CSV. Read the file with pandas, then"
-    " `tf.data.Dataset.from_tensor_slices(dict(frame))`.",
-    "tf.data.experimental.make_csv_dataset": "it does not read CSV. Read the file with pandas, then"
-    " `tf.data.Dataset.from_tensor_slices((dict(frame), labels))`.",
     "tf.train.load_checkpoint": _CHECKPOINT,
     "tf.train.Saver": _CHECKPOINT,
     "tf.train.Example": _RECORDS,

@@ -43,10 +43,27 @@ def install() -> None:
         _before[kind] = kind.__dict__["shape"]
         kind.shape = answering(_before[kind])
         kind.get_shape = lambda tensor: tensor.shape
+        kind.set_shape = _set_shape
+    Tensor.device = property(lambda tensor: "/job:localhost/replica:0/task:0/device:CPU:0")  # type: ignore[attr-defined]
     for name, function in _MAKERS:
         module: Any = import_module(f"minikeras.utils.{name}")
         _before[name] = vars(module)[function]
         setattr(module, function, _of_tensors(_before[name]))
+
+
+def _set_shape(tensor: Any, shape: Any) -> None:
+    """Says what is known of a shape.
+
+    Raises:
+        ValueError: it is another one.
+    """
+    if shape is None:
+        return
+    have = tensor.shape
+    if not have.is_compatible_with(shape):
+        raise ValueError(f"The tensor has the shape {have}. Received: set_shape({shape})")
+    if isinstance(tensor, KerasTensor):
+        tensor._shape = tuple(b if a is None else a for a, b in zip(have, shape))
 
 
 def _of_tensors(make: Any) -> Any:
@@ -74,6 +91,7 @@ def uninstall() -> None:
     layers._shape_of = _before.pop("find")
     for kind in _KINDS:
         kind.shape = _before.pop(kind)
-        del kind.get_shape
+        del kind.get_shape, kind.set_shape
+    del Tensor.device  # type: ignore[attr-defined]
     for name, function in _MAKERS:
         setattr(import_module(f"minikeras.utils.{name}"), function, _before.pop(name))

@@ -154,3 +154,52 @@ def test_help_and_version():
     assert minikeras("--version", check=True).stdout.startswith("minikeras ")
     assert minikeras().returncode == 2
     assert minikeras("rn").returncode == 2
+
+
+def test_a_script_has_the_defaults_of_its_years(tmp_path):
+    path = script(
+        tmp_path,
+        """
+        from keras.optimizers import Adadelta, SGD
+        SGD(lr=0.1)
+        print(Adadelta().get_config()["learning_rate"])
+        """,
+    )
+    done = minikeras("run", path, check=True)
+    assert done.stdout == "1.0\n" and "spelled for Keras 2" in done.stderr
+    done = minikeras("run", "--generation", "3", path, check=True)
+    assert done.stdout.startswith("0.001") and "spelled for" not in done.stderr
+
+
+def test_a_script_has_the_names_of_its_years(tmp_path):
+    path = script(
+        tmp_path,
+        """
+        import numpy as np
+        print(np.zeros(2, dtype=np.float).dtype, np.int is int)
+        """,
+    )
+    done = minikeras("run", path, check=True)
+    assert done.stdout == "float64 True\n" and "supplied: numpy.float, numpy.int" in done.stderr
+
+
+def test_images_and_splits_of_those_years(tmp_path):
+    pytest.importorskip("PIL")
+    pytest.importorskip("scipy")
+    pytest.importorskip("sklearn")
+    path = script(
+        tmp_path,
+        """
+        import numpy as np
+        from scipy.misc import imread, imresize, imsave
+        from sklearn.cross_validation import train_test_split
+        imsave("a.png", np.arange(24.0).reshape(2, 4, 3))
+        assert imread("a.png").max() == 255 and imread("a.png", flatten=True).shape == (2, 4)
+        assert imresize(imread("a.png"), (4, 8)).shape == (4, 8, 3)
+        assert imresize(imread("a.png"), 50).shape == (1, 2, 3)
+        assert imresize(imread("a.png"), 2.0, interp="nearest").shape == (4, 8, 3)
+        print(len(train_test_split(np.arange(8), test_size=0.25)[1]))
+        """,
+    )
+    done = minikeras("run", path, cwd=tmp_path)
+    assert done.stdout == "2\n", done.stderr

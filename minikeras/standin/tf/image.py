@@ -45,9 +45,9 @@ def resize(
     """Images of another size: floats, but for the method `nearest`.
 
     Raises:
-        NotImplementedError: for the methods area, gaussian and mitchellcubic.
+        NotImplementedError: for the methods gaussian and mitchellcubic.
     """
-    kinds = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
+    kinds = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area")
     if method not in kinds:
         raise NotImplementedError(
             f"tf.image.resize has the methods {', '.join(kinds)} here. Received: {method!r}"
@@ -60,8 +60,21 @@ def resize(
         height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
     if method != "nearest" and str(np.dtype(images.dtype)) not in ("float32", "float64"):
         images = ops.cast(images, "float32")
+    if method == "area":
+        by_rows = ops.matmul(_shares(images.shape[-3], height), ops.swapaxes(images, -3, -2))
+        by_columns = ops.matmul(_shares(images.shape[-2], width), ops.swapaxes(by_rows, -3, -2))
+        return ops.cast(by_columns, "float32")
     made = ops.image.resize(images, (height, width), method, antialias, data_format="channels_last")
     return made if method == "nearest" else ops.cast(made, "float32")
+
+
+def _shares(size: int, new: int) -> Any:
+    """How much of each old place is in each new one, which is the mean of what it covers."""
+    edges = np.arange(new + 1) * (size / new)
+    covered = np.minimum(edges[1:, None], np.arange(size) + 1) - np.maximum(
+        edges[:-1, None], np.arange(size)
+    )
+    return convert_to_tensor((np.maximum(covered, 0) * (new / size)).astype("float32"))
 
 
 def convert_image_dtype(image: Any, dtype: Any, saturate: bool = False, name: Any = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io as _io
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import array_of
 from minikeras.standin.tf import public
+from minikeras.standin.tf.csv import decode_csv  # noqa: F401 - one of the names here
 from minikeras.standin.tf.dtypes import as_dtype
 from minikeras.standin.tf.tensors import constant
 
@@ -135,54 +135,6 @@ def decode_raw(input_bytes: Any, out_type: Any, *_: Any, **__: Any) -> Any:
     return Tensor(np.frombuffer(_bytes(input_bytes), as_dtype(out_type).name).copy())
 
 
-def decode_csv(
-    records: Any,
-    record_defaults: Any,
-    field_delim: str = ",",
-    use_quote_delim: bool = True,
-    na_value: str = "",
-    select_cols: Any = None,
-    name: Any = None,
-) -> list:
-    """The fields of lines of CSV: a tensor a column, of the dtypes of the defaults.
-
-    Raises:
-        ValueError: a line has another number of fields, or lacks one that has no default.
-    """
-    lines = array_of(records)
-    quoting: Any = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
-    texts = [_bytes(one).decode() for one in lines.ravel()]
-    rows = list(csv.reader(texts, delimiter=field_delim, quoting=quoting))
-    if select_cols is not None:
-        rows = [[row[place] for place in select_cols] for row in rows]
-    if any(len(row) != len(record_defaults) for row in rows):
-        raise ValueError(
-            f"Expected {len(record_defaults)} fields a line."
-            f" Received: {sorted(set(map(len, rows)))}"
-        )
-    columns = []
-    for place, default in enumerate(record_defaults):
-        if hasattr(default, "is_floating"):
-            kind, fallback = default, None
-        else:
-            given = array_of(default)
-            kind = as_dtype("string" if given.dtype.kind in "USO" else given.dtype)
-            fallback = given.ravel()[0] if given.size else None
-        found: list[Any] = []
-        for row in rows:
-            empty = row[place] in ("", na_value)
-            if empty and fallback is None:
-                raise ValueError(f"Field {place} is required but missing in a line.")
-            found.append(fallback if empty else row[place])
-        if kind == "string":
-            columns.append(constant(np.array([*found, None], object)[:-1].reshape(lines.shape)))
-        else:
-            parse = int if kind.is_integer else float
-            values = np.array([parse(one) for one in found], kind.name)
-            columns.append(Tensor(values.reshape(lines.shape)))
-    return columns
-
-
 def is_jpeg(contents: Any, name: Any = None) -> Any:
     """Whether bytes begin as a JPEG file does."""
     return Tensor(np.asarray(_bytes(contents)[:3] == b"\xff\xd8\xff"))
@@ -197,4 +149,4 @@ def write_graph(*_: Any, **__: Any) -> None:
     raise NotImplementedError("tf.io.write_graph: there are no graphs. Use `model.to_json()`.")
 
 
-__all__ = public(globals())
+__all__ = public(globals(), "decode_csv")

@@ -149,6 +149,12 @@ class TensorArray:
         items = self._filled()
         return ops.stack([items[int(place)] for place in array_of(indices)])
 
+    def scatter(self, indices: Any, value: Any, name: Any = None) -> TensorArray:
+        """Puts slices along the first axis at those numbers; returns the array."""
+        for place, one in zip(array_of(indices), convert_to_tensor(value, self.dtype)):
+            self.write(place, one)
+        return self
+
     def unstack(self, value: Any, name: Any = None) -> TensorArray:
         """Fills it with the slices along the first axis."""
         self._items = list(convert_to_tensor(value, self.dtype))

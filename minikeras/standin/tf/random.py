@@ -118,6 +118,61 @@ def poisson(
     return Tensor(np.asarray(drawn).astype(as_dtype(dtype).name))
 
 
+def _candidates(
+    weights: np.ndarray, true_classes: Any, num_sampled: Any, unique: bool, seed: Any
+) -> tuple:
+    """Classes drawn by their weights, and how often true and drawn ones are expected."""
+    count, source, ends = int(num_sampled), rng.draw_generator(_source(seed)), np.cumsum(weights)
+    if unique and count > len(weights):
+        raise ValueError(f"Of {len(weights)} classes, {count} different ones cannot be drawn.")
+    drawn: list[int] = []
+    tries = 0
+    while len(drawn) < count:
+        one = min(int(np.searchsorted(ends, source.random(), "right")), len(ends) - 1)
+        tries += 1
+        if not unique or one not in drawn:
+            drawn.append(one)
+
+    def expected(classes: Any) -> Any:
+        chance = weights[np.asarray(classes, "int64")]
+        found = -np.expm1(tries * np.log1p(-chance)) if unique else count * chance
+        return Tensor(found.astype("float32"))
+
+    return Tensor(np.array(drawn, "int64")), expected(array_of(true_classes)), expected(drawn)
+
+
+def log_uniform_candidate_sampler(
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any = None,
+    name: Any = None,
+) -> tuple:
+    """Draws classes, the first ones more often: words sorted by how frequent they are.
+
+    Returns:
+        The classes drawn, and how often those of `true_classes` and they themselves are expected.
+    """
+    weights = np.diff(np.log(np.arange(1.0, int(range_max) + 2))) / np.log(int(range_max) + 1.0)
+    return _candidates(weights, true_classes, num_sampled, unique, seed)
+
+
+def uniform_candidate_sampler(
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any = None,
+    name: Any = None,
+) -> tuple:
+    """Draws classes, each as likely as the others; returns as `log_uniform_candidate_sampler`."""
+    weights = np.full(int(range_max), 1.0 / int(range_max))
+    return _candidates(weights, true_classes, num_sampled, unique, seed)
+
+
 def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
     """The slices along the first axis in another order."""
     return _random.shuffle(convert_to_tensor(value), 0, _source(seed))

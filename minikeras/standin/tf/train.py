@@ -194,7 +194,17 @@ def _checkpoints(folder: Any) -> list[str]:
 
 def latest_checkpoint(checkpoint_dir: Any, latest_filename: Any = None) -> str | None:
     """The path of the newest checkpoint in a folder, or None."""
-    return next(reversed(_checkpoints(os.fspath(checkpoint_dir))), None)
+    folder = os.fspath(checkpoint_dir)
+    found = _checkpoints(folder)
+    if not found and os.path.isdir(folder):
+        # Weights that `save_weights` or ModelCheckpoint wrote in the place of a checkpoint.
+        files = [one for one in os.scandir(folder) if one.is_file()]
+        found = [
+            one.path
+            for one in sorted(files, key=lambda one: (one.stat().st_mtime_ns, one.name))
+            if not one.name.endswith((".h5", ".hdf5", ".keras", _ENDING))
+        ]
+    return found[-1] if found else None
 
 
 def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:

@@ -1,0 +1,153 @@
+"""Defaults that were others in the Keras that a script was written for.
+
+A script that spells something as no Keras of today accepts it was written for an older one, and
+counts on its defaults: those of 1.2.2 for the spellings of Keras 1, those of 2.3.1 for the ones of
+Keras 2 on its own. What today's Keras runs as it stands, and what imports `tensorflow.keras`, has
+today's defaults: those of TensorFlow's Keras became them.
+
+`python -m minikeras run` decides so (`written_for`); it can be told otherwise.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from minikeras.dialects import names
+from minikeras.engine import spelling
+
+# Nobody else has arguments or methods of these names.
+_OF_KERAS_1 = frozenset(
+    "nb_epoch nb_filter nb_row nb_col nb_worker nb_val_samples val_samples samples_per_epoch"
+    " max_q_size pickle_safe border_mode subsample_length filter_length pool_length dim_ordering"
+    " inner_init inner_activation W_regularizer U_regularizer b_regularizer dropout_W dropout_U"
+    " W_constraint U_constraint b_constraint show_accuracy".split()
+)
+_METHODS = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes")
+_OPTIMIZERS = ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")
+_MODULES_OF_KERAS_1 = ("keras.objectives", "keras.initializations", "keras.utils.visualize_util")
+# Paths that Keras had until version 2, and their names here.
+_MODULES_OF_KERAS_2 = (
+    *(f"keras.{path}" for path in names.PATHS),
+    *(f"keras.layers.{one}" for one in (
+        "advanced_activations", "convolutional", "convolutional_recurrent", "core", "embeddings",
+        "merge", "noise", "normalization", "pooling", "recurrent", "wrappers",
+    )),
+    "keras.preprocessing.text",
+    "keras.wrappers.scikit_learn",
+)  # fmt: skip
+
+# Class -> the generation until which it had them -> defaults of its constructor.
+_RECURRENT: dict[int, dict[str, Any]] = {1: {"recurrent_activation": "keras2_hard_sigmoid"}}
+_GATED: dict[int, dict[str, Any]] = {
+    1: {"recurrent_activation": "keras2_hard_sigmoid", "reset_after": False},
+    2: {"reset_after": False},
+}
+_CONVOLUTIONAL = dict.fromkeys((1, 2), _RECURRENT[1])
+_RATES: dict[str, dict[str, Any]] = {
+    "Adadelta": {"learning_rate": 1.0},
+    "Adagrad": {"learning_rate": 0.01, "initial_accumulator_value": 0.0},
+    "Adamax": {"learning_rate": 0.002},
+    "Nadam": {"learning_rate": 0.002},
+    "RMSprop": {},
+}
+DEFAULTS: dict[str, dict[int, dict[str, Any]]] = {
+    "layers:LSTM": _RECURRENT,
+    "layers:LSTMCell": _RECURRENT,
+    "layers:GRU": _GATED,
+    "layers:GRUCell": _GATED,
+    **{f"layers:ConvLSTM{rank}D": _CONVOLUTIONAL for rank in (1, 2, 3)},
+    **{f"optimizers:{name}": {1: found, 2: found} for name, found in _RATES.items()},
+}
+# Those that computed otherwise too.
+_CHANGED = ("Adagrad", "Nadam", "RMSprop")
+_undo: list[Callable[[], None]] = []
+
+
+def written_for(tree: ast.AST) -> int:
+    """1, 2 or 3: the Keras whose defaults a script counts on.
+
+    >>> import ast
+    >>> from minikeras.dialects.generations import written_for
+    >>> written_for(ast.parse("import keras\\nkeras.optimizers.SGD(lr=0.1)"))
+    2
+    """
+    keras = False
+    generation = 3
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            above = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            paths = [*above, *(".".join([*above, one.name]) for one in node.names)]
+            if any(path.startswith(("tensorflow.", "tf_keras")) for path in paths):
+                return 3
+            keras |= any(path.partition(".")[0] == "keras" for path in paths)
+            if any(path in _MODULES_OF_KERAS_1 for path in paths):
+                generation = 1
+            elif any(path in _MODULES_OF_KERAS_2 for path in paths):
+                generation = min(generation, 2)
+        elif isinstance(node, ast.Attribute):
+            if node.attr == "keras" and getattr(node.value, "id", "") in ("tf", "tensorflow"):
+                return 3
+            if node.attr in _METHODS:
+                generation = min(generation, 2)
+        elif isinstance(node, ast.Call):
+            given = {one.arg for one in node.keywords}
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if given & _OF_KERAS_1:
+                generation = 1
+            elif called in _OPTIMIZERS and given & {"lr", "decay"}:
+                generation = min(generation, 2)
+    return generation if keras else 3
+
+
+def use(generation: int) -> None:
+    """Give constructors the defaults of a generation, in this process.
+
+    Args:
+        generation: 1, 2, or 3 for today's.
+    """
+    while _undo:
+        _undo.pop()()
+    if generation >= 3:
+        return
+    from minikeras.dialects import configs, optimizers
+
+    configs.make_old_objects_known()
+    if generation == 1:
+        # `Conv2D(filters, rows, columns)`: today the third number is the strides.
+        today = spelling.OLD_ORDERS["Conv2D"]
+        spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
+        _undo.append(lambda: spelling.OLD_ORDERS.update(Conv2D=today))
+    for place, versions in DEFAULTS.items():
+        home, _, name = place.partition(":")
+        cls = getattr(import_module(f"minikeras.{home}"), name)
+        if generation in versions:
+            old = getattr(optimizers, name) if name in _CHANGED else None
+            _give(cls, versions[generation], old)
+
+
+def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
+    constructor: Any = inspect.unwrap(cls.__init__)  # type: ignore[misc]
+    before = constructor.__defaults__
+    constructor.__defaults__ = tuple(
+        defaults.get(one.name, one.default)
+        for one in inspect.signature(constructor).parameters.values()
+        if one.default is not one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+    )
+    _undo.append(lambda: setattr(constructor, "__defaults__", before))
+    if old is None:
+        return
+
+    @functools.wraps(constructor)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        constructor(self, *args, **kwargs)
+        if type(self) is cls:
+            self.__dict__.setdefault("schedule_decay", 0.004)
+            object.__setattr__(self, "__class__", old)
+
+    cls.__init__ = __init__  # type: ignore[misc]
+    _undo.append(lambda: setattr(cls, "__init__", constructor))

@@ -1,0 +1,167 @@
+"""Which Keras a script was written for, and the defaults that it had."""
+
+import ast
+import inspect
+
+import numpy as np
+import pytest
+
+import minikeras
+from minikeras import dialects, layers, optimizers
+from minikeras.dialects import generations
+
+
+@pytest.fixture(autouse=True)
+def today():
+    dialects.silence()
+    yield
+    generations.use(3)
+    dialects.silence(False)
+
+
+@pytest.mark.parametrize(
+    "source, generation",
+    [
+        ("from keras.layers import Dense\nmodel.fit(x, y, nb_epoch=2)", 1),
+        ("import keras.objectives", 1),
+        ("from keras.objectives import mse", 1),
+        ("import keras\nConvolution2D(8, 3, 3, border_mode='same')", 1),
+        ("from keras.optimizers import SGD\nSGD(lr=0.1)", 2),
+        ("from keras.layers.core import Dense", 2),
+        ("from keras.utils import np_utils", 2),
+        ("import keras\nmodel.fit_generator(g)", 2),
+        # Spelled as today, too.
+        ("import keras\nkeras.optimizers.Adadelta()", 3),
+        ("import keras\nbuild(lr=0.1)\nclassifier.predict_proba(x)", 3),
+        ("import keras\nEmbedding(input_dim=3, output_dim=2)", 3),
+        # TensorFlow's.
+        ("from tensorflow.keras.optimizers import Adam\nAdam(lr=0.1)", 3),
+        ("import tensorflow as tf\nimport keras\ntf.keras.optimizers.Adam(lr=0.1)", 3),
+        ("import numpy\nsomething(nb_epoch=2)", 3),
+    ],
+)
+def test_recognised(source, generation):
+    assert generations.written_for(ast.parse(source)) == generation
+
+
+def test_defaults():
+    def seen():
+        return (
+            layers.LSTM(2).get_config()["recurrent_activation"],
+            layers.GRU(2).get_config()["reset_after"],
+            layers.GRUCell(2).get_config()["recurrent_activation"],
+            layers.ConvLSTM2D(2, 3).get_config()["recurrent_activation"],
+            round(optimizers.Adadelta().get_config()["learning_rate"], 6),
+            round(optimizers.get("adamax").get_config()["learning_rate"], 6),
+        )
+
+    now = seen()
+    signature = inspect.signature(layers.GRU)
+    generations.use(1)
+    old = "keras2_hard_sigmoid"
+    assert seen() == (old, False, old, old, 1.0, 0.002)
+    assert layers.GRU(2, reset_after=True).get_config()["reset_after"]
+    generations.use(2)
+    assert seen() == ("sigmoid", False, "sigmoid", old, 1.0, 0.002)
+    generations.use(3)
+    assert seen() == now == ("sigmoid", True, "sigmoid", "sigmoid", 0.001, 0.001)
+    assert inspect.signature(layers.GRU) == signature
+
+
+def test_sizes_of_windows_one_by_one():
+    assert layers.Conv2D(4, 3, 2).get_config()["strides"] == (2, 2)
+    generations.use(1)
+    config = layers.Conv2D(4, 3, 2).get_config()
+    assert config["kernel_size"] == (3, 2) and config["strides"] == (1, 1)
+    assert layers.Conv2D(4, 3, strides=2).get_config()["strides"] == (2, 2)
+    generations.use(3)
+    assert layers.Conv2D(4, 3, 2).get_config()["strides"] == (2, 2)
+
+
+def _steps(optimizer, gradients):
+    weight = minikeras.Variable(np.array([1.0, -2.0], "float32"))
+    for gradient in gradients:
+        optimizer.apply([np.asarray(gradient, "float32")], [weight])
+    return np.asarray(weight)
+
+
+def test_rules():
+    """As the formulas of 2.3.1, in float64."""
+    generations.use(2)
+    gradients = [[1e-4, 0.5], [2e-4, -0.25], [1e-4, 1.0]]
+    w, a, v = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2)
+    first, second = w.copy(), w.copy()
+    for g in np.array(gradients):
+        a = a + g**2
+        first = first - 0.01 * g / (np.sqrt(a) + 1e-7)
+        v = 0.9 * v + 0.1 * g**2
+        second = second - 0.001 * g / (np.sqrt(v) + 1e-7)
+    np.testing.assert_allclose(_steps(optimizers.Adagrad(), gradients), first, rtol=1e-5)
+    np.testing.assert_allclose(_steps(optimizers.get("rmsprop"), gradients), second, rtol=1e-5)
+
+    w, m, v, product = np.array([1.0, -2.0]), np.zeros(2), np.zeros(2), 1.0
+    for t, g in enumerate(np.array(gradients), 1):
+        now, following = (0.9 * (1 - 0.5 * 0.96 ** (one * 0.004)) for one in (t, t + 1))
+        product *= now
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        ahead = (1 - now) * g / (1 - product) + following * m / (1 - product * following)
+        w = w - 0.002 * ahead / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+    np.testing.assert_allclose(_steps(optimizers.Nadam(), gradients), w, rtol=1e-5)
+
+
+def test_own_classes_stay_what_they_are():
+    generations.use(2)
+
+    class Mine(optimizers.RMSprop):
+        pass
+
+    assert type(Mine()) is Mine
+
+
+def test_average_pooling_had_a_size():
+    x = np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1)
+    pooled = layers.AveragePooling2D()(x)
+    np.testing.assert_array_equal(pooled, layers.AveragePooling2D(2)(x))
+    assert layers.AveragePooling1D(padding="same").get_config()["pool_size"] == (2,)
+
+    class Mine(layers.AveragePooling2D):
+        def __init__(self):
+            super().__init__(3)
+
+    assert Mine().get_config()["pool_size"] == (3, 3)
+
+
+def test_names_of_weights_came_first():
+    class Mine(layers.Layer):
+        def build(self, shape):
+            self.a = self.add_weight("a", shape=(shape[-1], 2), initializer="ones")
+            self.b = self.add_weight("b", (2,), None, "zeros", None, False)
+
+        def call(self, x):
+            return minikeras.ops.matmul(x, self.a) + self.b
+
+    layer = Mine()
+    assert np.asarray(layer(np.ones((1, 3), "float32"))).tolist() == [[3, 3]]
+    assert [one.name for one in layer.trainable_weights] == ["a"] and layer.b.name == "b"
+    assert minikeras.metrics.Mean().add_weight("total", initializer="ones").name == "total"
+
+
+def test_short_names_of_metrics():
+    x, y = np.ones((2, 2)), np.zeros((2, 2))
+    assert np.asarray(minikeras.metrics.mae(x, y)).tolist() == [1, 1]
+    assert minikeras.metrics.mse is minikeras.losses.mean_squared_error
+
+
+def test_losses_that_are_no_scalars_are_summed():
+    class Mine(layers.Layer):
+        def call(self, x):
+            self.add_loss(x * 2.0)
+            return x
+
+    kernel = np.ones((2, 1), "float32")
+    model = minikeras.Sequential([minikeras.Input((2,)), layers.Dense(1, use_bias=False), Mine()])
+    model.set_weights([kernel])
+    model.compile(optimizers.SGD(1.0))
+    x = np.ones((3, 2), "float32")
+    assert model.fit(x, verbose=0).history["loss"] == [12]
+    np.testing.assert_allclose(model.get_weights()[0], kernel - 6)

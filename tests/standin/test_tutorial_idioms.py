@@ -1,0 +1,168 @@
+"""What tutorials write with TensorFlow beyond calling its operations."""
+
+import numpy as np
+import pytest
+
+import minikeras
+from minikeras import dialects
+
+
+@pytest.fixture
+def tf():
+    dialects.silence()
+    with minikeras.install_as_keras():
+        import tensorflow
+
+        yield tensorflow
+    dialects.silence(False)
+
+
+def test_shapes_can_be_set(tf):
+    x = tf.zeros((2, 3))
+    x.set_shape([None, 3])
+    x.set_shape(None)
+    with pytest.raises(ValueError, match="shape"):
+        x.set_shape([2, 4])
+    symbolic = tf.keras.Input((None, 3))
+    symbolic.set_shape([None, 5, 3])
+    assert tuple(symbolic.shape) == (None, 5, 3)
+    assert x.device.endswith("CPU:0")
+
+
+def test_numbers_read_as_numbers(tf):
+    assert f"{tf.constant(1.5)} {tf.constant(0.25):.3f}" == "1.5 0.250"
+    assert f"{tf.constant([1, 2])}" == "[1 2]"
+
+
+def test_tapes_let_go_of_plain_numpy(tf):
+    x = tf.constant([0.25, 0.75])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        first = x[0] * 2.0
+        chance = np.asarray(x * 1.0)
+        loss = first + float(chance[1])
+    assert tape.gradient(loss, x).numpy().tolist() == [2, 0]
+
+
+def test_tapes_hold_on_elsewhere():
+    x = minikeras.ops.array([1.0])
+    with minikeras.GradientTape() as tape:
+        tape.watch(x)
+        y = x * 2.0
+        with pytest.raises(RuntimeError, match="Plain NumPy"):
+            np.asarray(y)
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_candidates(tf, unique):
+    true = tf.constant([[3], [0]], "int64")
+    drawn, expected, own = tf.random.log_uniform_candidate_sampler(true, 1, 5, unique, 20, seed=3)
+    assert drawn.shape == (5,) and drawn.numpy().max() < 20 and drawn.dtype == "int64"
+    assert len(set(drawn.numpy().tolist())) == 5 or not unique
+    assert expected.shape == (2, 1) and float(expected[1, 0]) > float(expected[0, 0])
+    assert own.shape == (5,)
+    if not unique:
+        # The chance of class k among n is (log(k + 2) - log(k + 1)) / log(n + 1).
+        assert float(expected[1, 0]) == pytest.approx(5 * np.log(2) / np.log(21), rel=1e-5)
+        _, even, _ = tf.random.uniform_candidate_sampler(true, 1, 5, False, 20)
+        assert even.numpy().ravel().tolist() == [0.25, 0.25]
+    with pytest.raises(ValueError, match="different ones"):
+        tf.random.uniform_candidate_sampler(true, 1, 30, True, 20)
+
+
+def test_weights_are_found_as_checkpoints(tf, tmp_path):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))])
+    folder = tmp_path / "kept"
+    assert tf.train.latest_checkpoint(str(folder)) is None
+    for epoch in range(2):
+        model.save_weights(str(folder / f"cp-{epoch:04d}.ckpt"))
+    latest = tf.train.latest_checkpoint(str(folder))
+    assert latest.endswith("cp-0001.ckpt")
+    model.load_weights(latest)
+
+
+def test_arrays_of_tensors_take_several(tf):
+    array = tf.TensorArray(tf.float32, size=4)
+    array = array.scatter([2, 0], tf.constant([[1.0], [2.0]]))
+    assert array.stack().numpy().ravel().tolist() == [2, 0, 1, 0]
+
+
+def test_means_of_areas(tf):
+    x = tf.reshape(tf.range(16.0), (4, 4, 1))
+    assert tf.image.resize(x, (2, 2), method="area").numpy().ravel().tolist() == [
+        2.5,
+        4.5,
+        10.5,
+        12.5,
+    ]
+
+
+def test_summaries(tf, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert not tf.summary.scalar("nobody", 1.0, step=0)
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default():
+        tf.summary.scalar("loss", tf.constant(0.5), step=3)
+        tf.summary.histogram("weights", np.arange(9.0), step=3)
+        tf.summary.image("picture", np.zeros((1, 4, 4, 3)), step=3)
+        tf.summary.text("note", ["hello"], step=3)
+        with pytest.raises(ValueError, match="Pass `step`"):
+            tf.summary.scalar("loss", 0.5)
+    writer.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert set(events.Tags()["tensors"]) == {"loss", "weights", "picture", "note"}
+    assert events.Tensors("loss")[0].step == 3
+    with tf.summary.create_noop_writer().as_default(step=1):
+        assert tf.summary.scalar("loss", 0.5) and tf.summary.text("note", "hello")
+
+
+def test_scripts_may_ask_for_the_backend(tf):
+    assert tf.keras.backend.backend() == "tensorflow"
+
+
+def test_a_training_step_may_take_what_the_model_does_not(tf):
+    """Three inputs arrive as x, y and sample weights."""
+    keras = tf.keras
+    inner = keras.Sequential([keras.layers.Dense(2, input_shape=(3,))])
+
+    class Triplets(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+
+        def call(self, inputs):
+            first, second, third = inputs
+            return inner(first) + inner(second) + inner(third)
+
+        def train_step(self, data):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.square(self(data)))
+            self.optimizer.apply_gradients(
+                zip(tape.gradient(loss, inner.trainable_weights), inner.trainable_weights)
+            )
+            return {"loss": loss}
+
+    model = Triplets()
+    model.compile(optimizer="sgd")
+    x = np.ones((4, 3), "float32")
+    data = tf.data.Dataset.from_tensor_slices((x, x, x)).batch(2)
+    losses = model.fit(data, epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0]
+
+
+def test_models_of_keras_2_see_axes_in_between(tf):
+    keras = tf.keras
+    inner = keras.Sequential([keras.layers.Dense(6, input_dim=2), keras.layers.Reshape((3, 2))])
+    x = keras.Input((1, 2))
+    model = keras.Model(x, inner(x))
+    assert model.predict(np.ones((4, 1, 2)), verbose=0).shape == (4, 3, 2)
+
+
+def test_shapes_that_were_only_seen_are_not_demanded(tf):
+    keras = tf.keras
+    model = keras.Sequential([keras.layers.Embedding(5, 2), keras.layers.GRU(3)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 6)), np.ones((4, 3)), verbose=0)
+    assert model.predict(np.ones((2, 9)), verbose=0).shape == (2, 3)
