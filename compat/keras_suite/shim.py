@@ -422,6 +422,8 @@ def load(name: str, path: Path) -> types.ModuleType:
         Shim.loading = was
     if name == "keras.src.testing.test_case":
         module.__dict__["get_seed_generators"] = seed_generators
+        # Files ask for devices while they are loaded, when TensorFlow is hidden from them.
+        module.__dict__["_tensorflow_uses"] = lambda device_type: False
     return module
 
 
