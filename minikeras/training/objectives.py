@@ -9,7 +9,7 @@ import numpy as np
 from minikeras.engine import registry, tree
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
-from minikeras.training.outputs import LossTerm, Outputs, nested_losses, spread_losses
+from minikeras.training.outputs import LossTerm, Outputs, along, nested_losses, spread_losses
 
 
 def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
@@ -49,9 +49,12 @@ class CompiledLoss:
     Args:
         loss: What `compile` was given.
         loss_weights: What `compile` was given.
+        output_names: Names of the outputs, where `build` does not say them.
     """
 
-    def __init__(self, loss: Any, loss_weights: Any = None) -> None:
+    def __init__(
+        self, loss: Any, loss_weights: Any = None, output_names: list | None = None
+    ) -> None:
         if loss_weights is not None and not isinstance(
             loss_weights, (list, tuple, dict, float, int)
         ):
@@ -62,7 +65,7 @@ class CompiledLoss:
         for one in tree.flatten(loss):
             if isinstance(one, str) and one.lower() not in ("crossentropy", "ce"):
                 registry.losses.lookup(one, "loss")
-        self.loss, self.loss_weights = loss, loss_weights
+        self.loss, self.loss_weights, self.output_names = loss, loss_weights, output_names
         self.terms: list[LossTerm] | None = None
         self.outputs: Outputs | None = None
         self.trackers: list = []
@@ -77,11 +80,11 @@ class CompiledLoss:
         """One `Mean` per loss, where there are several."""
         return self.trackers
 
-    def build(self, y_true: Any, y_pred: Any, names: list | None) -> None:
+    def build(self, y_true: Any, y_pred: Any, names: list | None = None) -> None:
         """Resolve the losses for outputs and targets of these shapes."""
         from minikeras.metrics import Mean
 
-        outputs = Outputs(y_pred, names)
+        outputs = Outputs(y_pred, names or self.output_names)
         nested = nested_losses(self.loss, self.loss_weights, outputs)
         entries = self._one_an_output(outputs, y_pred) if nested is None else list(nested)
         wanted = sorted({index for part, *_ in entries for index in tree.flatten(part)})
@@ -242,9 +245,12 @@ class CompiledMetrics:
     Args:
         metrics: What `compile` was given.
         weighted_metrics: What `compile` was given.
+        output_names: Names of the outputs, where `build` does not say them.
     """
 
-    def __init__(self, metrics: Any, weighted_metrics: Any) -> None:
+    def __init__(
+        self, metrics: Any, weighted_metrics: Any, output_names: list | None = None
+    ) -> None:
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value and not isinstance(value, (list, tuple, dict)):
                 raise ValueError(
@@ -256,7 +262,7 @@ class CompiledMetrics:
                 if isinstance(one, str) and one.lower() not in _KNOWN_WITHOUT_CLASS:
                     registry.metrics.lookup(one, argument)
         self.user_metrics, self.user_weighted = metrics, weighted_metrics
-        self.name = "compile_metrics"
+        self.name, self.output_names = "compile_metrics", output_names
         self.groups: list[MetricGroup] | None = None
         self.outputs: Outputs | None = None
         self._results: list[tuple[str, Any]] = []
@@ -276,9 +282,9 @@ class CompiledMetrics:
         """The state of all metrics."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def build(self, y_true: Any, y_pred: Any, names: list | None) -> None:
+    def build(self, y_true: Any, y_pred: Any, names: list | None = None) -> None:
         """Resolve the metrics for outputs and targets of these shapes."""
-        outputs = Outputs(y_pred, names)
+        outputs = Outputs(y_pred, names or self.output_names)
         flat_pred = tree.flatten(y_pred)
         groups: list[MetricGroup] = []
         for argument, setting, weighted in (
@@ -312,6 +318,10 @@ class CompiledMetrics:
     def _spread(setting: Any, outputs: Outputs, argument: str) -> list:
         if outputs.count == 1:
             return [tree.flatten(setting)]
+        if len(outputs.structure) != outputs.count:
+            nested = along(setting, outputs.structure)
+            if nested is not None:
+                return nested
         if isinstance(setting, dict):
             unknown = set(setting) - set(outputs.names)
             if unknown:

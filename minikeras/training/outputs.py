@@ -28,8 +28,10 @@ class Outputs:
             self.names = list(names)
         else:
             self.names = [f"output_{index + 1}" for index in range(self.count)]
-        self.have_names = isinstance(y_pred, dict) or (
-            names is not None and len(names) == self.count
+        self.have_names = (
+            isinstance(y_pred, dict)
+            and len(y_pred) == self.count
+            or (names is not None and len(names) == self.count)
         )
 
     def spread(self, value: Any, what: str, partial: list | None = None) -> list:
@@ -74,6 +76,24 @@ class Outputs:
             f"{what} and y_pred have different structures. The model has {self.count} output(s),"
             f" {self.names}. Received {what} with shapes: {outline}"
         )
+
+
+def along(setting: Any, structure: Any) -> list | None:
+    """The parts of a setting that is built like the outputs, flat; None if it is not."""
+    if not tree.is_nested(structure):
+        return [setting]
+    if setting is None:
+        return [None] * len(tree.flatten(structure))
+    if isinstance(structure, dict):
+        if not isinstance(setting, dict) or not set(setting) <= set(structure):
+            return None
+        pairs = [(setting.get(key), structure[key]) for key in tree.keys_of(structure)]
+    elif isinstance(setting, (list, tuple)) and len(setting) == len(structure):
+        pairs = list(zip(setting, structure))
+    else:
+        return None
+    found = [along(one, part) for one, part in pairs]
+    return None if None in found else [leaf for one in found for leaf in one]  # type: ignore[union-attr]
 
 
 class LossTerm(NamedTuple):

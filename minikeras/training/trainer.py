@@ -13,7 +13,7 @@ from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
-from minikeras.training.rowwise import batches_at_once
+from minikeras.training.rowwise import batches_at_once, joined_outputs
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
 QUIET = np.errstate(all="ignore")
@@ -342,10 +342,12 @@ class Trainer(Steps):
         if together > 1:
             source = make_batches(x, batch_size=together * (source.batch_size or 1), strings=True)
         collected: list[list] = []
+        recent: list[list] = []
         structure: Any = None
         logs: dict = {}
+        every, index = self.steps_per_execution if together == 1 else 1, -1
         for index, (batch, _, _) in enumerate(source.epoch()):
-            if begin is not None:
+            if begin is not None and index % every == 0:
                 begin(index * together)
             if custom:
                 result = self.predict_step(as_tensors(batch))
@@ -355,12 +357,15 @@ class Trainer(Steps):
                 flat, _, _ = program.forward(Run(False), batch)  # type: ignore[union-attr]
             collected.append(flat)
             if end is not None:
-                outputs = flat[0] if len(flat) == 1 else flat
-                logs = {"outputs": outputs}
+                recent = [flat] if index % every == 0 else [*recent, flat]
+                logs = {"outputs": joined_outputs(recent)}
                 last = (index + 1) * together - 1
-                end(last if together == 1 else min(last, batches - 1), logs)
+                if (index + 1) % every == 0:
+                    end(last if together == 1 else min(last, batches - 1), logs)
             if self.stop_predicting:
                 break
+        if every > 1:
+            self._end_execution(index, end, logs)
         callback_list.on_predict_end()
         if not collected:
             raise ValueError("`predict()` received no data. Pass at least one row.")
