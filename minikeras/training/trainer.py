@@ -107,7 +107,7 @@ class Trainer(Steps):
         )
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         self._build_optimizer()
         step = self._make_train()
         callback_list = self._callback_list(
@@ -244,7 +244,7 @@ class Trainer(Steps):
         )
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         callback_list = self._callback_list(callbacks, verbose, 1, source.num_batches, CallbackList)
         logs = self._evaluate_source(source, callback_list)
         return logs if return_dict else self._in_order(logs)
@@ -326,7 +326,7 @@ class Trainer(Steps):
         source = make_batches(x, batch_size=batch_size, steps_per_epoch=steps, strings=True)
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         if verbose == "auto" and source.num_batches == 1:
             verbose = 0
         batches: Any = source.num_batches
