@@ -290,6 +290,7 @@ models = Registry("model", "keras.models", "minikeras.models")
 callbacks = Registry("callback", "keras.callbacks", "minikeras.callbacks")
 generators = Registry("random generator", "keras.random", "minikeras.random")
 policies = Registry("dtype policy", "keras.dtype_policies", "minikeras.dtype_policies")
+distillations = Registry("distillation loss", "keras.distillation", "minikeras.distillation")
 utilities = Registry("utility", "keras.utils", "minikeras.utils.feature_space")
 
 ALL = (
@@ -308,6 +309,7 @@ ALL = (
     callbacks,
     generators,
     policies,
+    distillations,
     utilities,
 )
 
