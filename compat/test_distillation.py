@@ -18,7 +18,7 @@ def distiller(package, weight):
         return package.Sequential([package.layers.Input((3,)), *layers], name=name)
 
     parts = [
-        package.distillation.LogitsDistillation(temperature=2.5),
+        package.distillation.LogitsDistillation(2.5, loss=package.losses.KLDivergence()),
         package.distillation.FeatureDistillation("mae", "hidden", "hidden"),
         package.distillation.LogitsDistillation(2.0, loss="mean_squared_error"),
     ]

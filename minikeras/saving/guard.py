@@ -51,8 +51,8 @@ def sniff(path: Any) -> str:
         extension = os.path.splitext(path)[1]
         known = extension in (".keras", ".h5", ".hdf5", ".json", ".npz")
         raise MissingFileError(
-            f"File not found: {path!r}. Please ensure the file is an accessible `.keras` or `.h5`"
-            f" file; relative paths start at {os.getcwd()!r}."
+            f"File not found: {path!r}. Check the path; relative paths start at {os.getcwd()!r}."
+            " Please ensure the file is an accessible `.keras` or `.h5` file."
             + ("" if known else f" File format not supported: {extension!r}.")
         )
     size = os.path.getsize(path)
