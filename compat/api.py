@@ -30,7 +30,6 @@ MATTER = (
 NOT_OFFERED = {
     "keras.applications": "VGG, ResNet, MobileNet, Inception and Xception are there",
     "keras.distribution": "one machine; data parallelism is work of its own",
-    "keras.distillation": "a training loop of one paper's; `train_step` can be overridden",
     "keras.export": "formats of other frameworks",
     "keras.visualization": "galleries of detection data sets; they need OpenCV in Keras too",
     "keras.layers.TFSMLayer": "needs TensorFlow",

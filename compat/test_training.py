@@ -229,6 +229,40 @@ def test_several_inputs_and_outputs(options, by_name):
     )
 
 
+def nested_heads(package):
+    x = package.Input((3,), name="a")
+    a, b, c = (package.layers.Dense(1, name=name)(x) for name in "abc")
+    return package.Model(x, {"pair": (a, b), "one": c})
+
+
+@pytest.mark.parametrize("weights", [None, {"pair": [0.5, (2.0, 0.1)], "one": 3.0}])
+def test_losses_of_parts_of_nested_outputs(weights):
+    y = RNG.normal(size=(3, 12, 1)).astype("float32")
+
+    def options(package):
+        def apart(y_true, y_pred):
+            ops = package.ops
+            difference = y_pred[0] - y_pred[1] - ops.cast(y_true[0] - y_true[1], "float32")
+            return ops.mean(ops.square(difference), axis=-1)
+
+        loss = {"pair": [apart, (None, "mae")], "one": "mse"}
+        return {"optimizer": package.optimizers.Adam(0.01), "loss": loss, "loss_weights": weights}
+
+    models = nested_heads(keras), nested_heads(minikeras)
+    spread_weights(models, 4)
+    history = []
+    for model, package in zip(models, (keras, minikeras)):
+        model.compile(**options(package))
+        targets = {"pair": (y[0], y[1]), "one": y[2]}
+        fit = model.fit(PAIR[0], targets, epochs=3, batch_size=4, verbose=0, shuffle=False)
+        history.append(fit)
+    assert sorted(history[1].history) == sorted(history[0].history)
+    for name, values in history[0].history.items():
+        np.testing.assert_allclose(history[1].history[name], values, err_msg=name, **TRAINING)
+    for theirs, ours in zip(*(model.get_weights() for model in models)):
+        np.testing.assert_allclose(ours, theirs, **TRAINING)
+
+
 def test_a_frozen_base_stays_and_the_head_learns():
     def make(package):
         base = package.Sequential(

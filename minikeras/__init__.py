@@ -26,6 +26,7 @@ _SUBMODULES = (
     "config",
     "constraints",
     "datasets",
+    "distillation",
     "distribution",
     "dtype_policies",
     "initializers",

@@ -39,7 +39,8 @@ def _check_same_kind(one: Any, other: Any) -> None:
         same = type(one) is type(other) and len(one) == len(other)
     if not same:
         raise ValueError(
-            f"The structures do not have the same nested structure. Received: {one!r} and {other!r}"
+            "The structures do not have the same nested structure. Expected a"
+            f" {type(one).__name__} of length {len(one)}. Received: {one!r} and {other!r}"
         )
 
 

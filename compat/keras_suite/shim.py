@@ -179,6 +179,7 @@ COUNTERPARTS = {
     "backend.numpy.trainer.NumpyTrainer": "training.trainer.Trainer",
     "backend.standardize_shape": "engine.variable.standardize_shape",
     "backend.tensorflow.trainer.TensorFlowTrainer": "training.trainer.Trainer",
+    "callbacks.MonitorCallback": "callbacks.callback.MonitorCallback",
     "datasets.npz_utils.load_npz": "datasets.npz.load_npz",
     "initializers.random_initializers.compute_fans": (
         "initializers.random_initializers.compute_fans"
@@ -215,17 +216,23 @@ COUNTERPARTS = {
     "quantizers.quantizers.quantize_with_sz_map": "kernels.quantization.groups_to_levels",
     "quantizers.quantizers.quantize_with_zero_point": "kernels.quantization.to_levels",
     "quantizers.utils.should_quantize_layer": "quantizers.calibration.wanted",
+    "saving.saving_lib._CONFIG_FILENAME": "saving.archive._CONFIG",
+    "saving.saving_lib._METADATA_FILENAME": "saving.archive._METADATA",
     "saving.saving_lib.load_model": "saving.load_model",
     "saving.saving_lib.load_weights_only": "saving.load_weights",
     "saving.saving_lib.save_model": "saving.save_model",
     "saving.saving_lib.save_weights_only": "saving.save_weights",
+    "saving.serialization_lib.ObjectSharingScope": "engine.serialization.ObjectSharing",
     "saving.serialization_lib.SafeModeScope": "engine.serialization.SafeMode",
+    "trainers.compile_utils.CompileLoss": "training.objectives.CompiledLoss",
+    "trainers.compile_utils.CompileMetrics": "training.objectives.CompiledMetrics",
     "trainers.trainer.Trainer": "training.trainer.Trainer",
     "utils.file_utils.extract_archive": "utils.archives.extract_archive",
     "utils.file_utils.hash_file": "utils.file_utils.hash_file",
     "utils.file_utils.validate_file": "utils.file_utils.validate_file",
     "utils.io_utils.ask_to_proceed_with_overwrite": "utils.io_utils.ask_to_proceed_with_overwrite",
     "utils.io_utils.print_msg": "utils.io_utils.print_msg",
+    "utils.io_utils.set_logging_verbosity": "utils.io_utils.set_logging_verbosity",
     "utils.naming.auto_name": "engine.naming.auto_name",
     "utils.naming.to_snake_case": "engine.naming.to_snake_case",
     "utils.naming.uniquify": "engine.naming.uniquify",
@@ -443,6 +450,8 @@ def load(name: str, path: Path) -> types.ModuleType:
         Shim.loading = was
     if name == "keras.src.testing.test_case":
         module.__dict__["get_seed_generators"] = seed_generators
+        # Files ask for devices while they are loaded, when TensorFlow is hidden from them.
+        module.__dict__["_tensorflow_uses"] = lambda device_type: False
     return module
 
 

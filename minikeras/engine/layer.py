@@ -204,11 +204,9 @@ class Layer(LayerWeights, Operation):
                 if id(value) not in seen:
                     seen.add(id(value))
                     yield value
-            elif isinstance(value, dict):
-                for item in value.values():
-                    yield from walk(item)
-            elif isinstance(value, (list, tuple)):
-                for item in value:
+            elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+                seen.add(id(value))  # a list may hold itself
+                for item in value.values() if isinstance(value, dict) else value:
                     yield from walk(item)
 
         for name in list(self._tracked):
@@ -938,6 +936,9 @@ def _in_own_scope(build: Callable) -> Callable:
         if self.__dict__.get("_building"):
             return build(self, *args, **kwargs)
         self.__dict__["_building"] = True
+        if "_build_shapes" not in self.__dict__ and (args or kwargs):
+            names = _build_parameters(type(self))
+            self.__dict__["_build_shapes"] = {**dict(zip(names, args)), **kwargs}
         try:
             with name_scope(self.name, caller=self):
                 self.__dict__["_path"] = current_path()

@@ -291,6 +291,7 @@ callbacks = Registry("callback", "keras.callbacks", "minikeras.callbacks")
 generators = Registry("random generator", "keras.random", "minikeras.random")
 policies = Registry("dtype policy", "keras.dtype_policies", "minikeras.dtype_policies")
 quantizers = Registry("quantizer", "keras.quantizers", "minikeras.quantizers")
+distillations = Registry("distillation loss", "keras.distillation", "minikeras.distillation")
 utilities = Registry("utility", "keras.utils", "minikeras.utils.feature_space")
 
 ALL = (
@@ -310,6 +311,7 @@ ALL = (
     generators,
     policies,
     quantizers,
+    distillations,
     utilities,
 )
 

@@ -98,6 +98,9 @@ def serialize(obj: Any) -> Any:
         compiled = compile_config() if getattr(obj, "compiled", False) else {}
         if compiled is not None:
             record["compile_config"] = compiled
+    sharing = getattr(_local, "sharing", None)
+    if sharing is not None:
+        sharing.written(obj, record)
     return record
 
 
@@ -167,10 +170,10 @@ def safe_mode() -> bool | None:
 
 
 class SafeMode:
-    """`with SafeMode(flag):` sets `safe_mode()` for this thread."""
+    """`with SafeMode(safe_mode):` sets `safe_mode()` for this thread."""
 
-    def __init__(self, flag: bool | None) -> None:
-        self.flag = flag
+    def __init__(self, safe_mode: bool | None) -> None:
+        self.flag = safe_mode
 
     def __enter__(self) -> SafeMode:
         self.previous = safe_mode()
@@ -179,6 +182,34 @@ class SafeMode:
 
     def __exit__(self, *_: Any) -> None:
         _local.safe_mode = self.previous
+
+
+class ObjectSharing:
+    """Within it, an object that several configs hold is written and read as one object."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, tuple[Any, dict, int]] = {}
+        self.objects: dict[Any, Any] = {}
+
+    def __enter__(self) -> ObjectSharing:
+        self.previous = getattr(_local, "sharing", None)
+        _local.sharing = self
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _local.sharing = self.previous
+
+    def written(self, obj: Any, record: dict) -> None:
+        """Number the records of an object that is met a second time."""
+        # The object is kept, so that no other one gets its `id` meanwhile.
+        _, first, number = self.records.setdefault(id(obj), (obj, record, len(self.records)))
+        if first is not record:
+            first["shared_object_id"] = record["shared_object_id"] = number
+
+    def read(self, config: dict) -> Any:
+        """The object that a record with the same number stood for, or None."""
+        found = self.objects.get(config.get("shared_object_id"))
+        return found if type(found).__name__ == config["class_name"] else None
 
 
 def set_default_safe_mode(flag: bool | None) -> None:
@@ -286,6 +317,10 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     found = _find(name, config, home, want_class=True)
     if not inspect.isclass(found):
         return found
+    sharing = getattr(_local, "sharing", None)
+    shared = config.get("shared_object_id") if sharing is not None else None
+    if isinstance(shared, int) and sharing.read(config) is not None:
+        return sharing.read(config)
     if isinstance(inner, dict):
         inner = dict(inner)
     else:
@@ -300,6 +335,8 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         instance.compile_from_config(compile_config)
+    if isinstance(shared, int):
+        sharing.objects[shared] = instance
     return instance
 
 

@@ -277,8 +277,8 @@ class Variable(Operators):
         shape = np.shape(value)
         if shape != self.shape:
             raise ValueError(
-                f"The shape of a variable cannot change. Variable {self.path!r} has shape"
-                f" {self.shape}. Received a value of shape {shape}"
+                "The shape of a variable cannot change, that of a value must match. Variable"
+                f" {self.path!r} has shape {self.shape}. Received a value of shape {shape}"
             )
         if not state.inferring:
             if self._pending is not None:

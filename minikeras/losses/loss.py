@@ -269,8 +269,8 @@ class Loss:
         """The loss of an array of predictions, and its gradient with respect to them.
 
         Args:
-            y_true: Array of targets.
-            y_pred: Array of predictions.
+            y_true: Array of targets, or a structure of arrays.
+            y_pred: Array of predictions, or a structure of arrays: then so are the gradients.
             sample_weight: Array of weights, or None.
             mask: Array that is False where predictions do not count, or None.
 
@@ -278,7 +278,7 @@ class Loss:
             ValueError: if `call` loses the gradient.
         """
         with Recording(Run(training=True, recording=True)) as recording:
-            tracked = recording.track(y_pred)
+            tracked = tree.map_structure(recording.track, y_pred)
             if mask is not None:
                 tracked._keras_mask = Tensor(np.asarray(mask))
             value = self(y_true, tracked, sample_weight)
@@ -287,11 +287,12 @@ class Loss:
                 f"The loss {self.name!r} has no gradient with respect to the predictions. Compute"
                 " it from `y_pred` with `minikeras.ops` functions or operators, not with NumPy."
             )
-        seed = np.ones_like(value.array)
-        gradient = recording.reverse([(value.slot, seed)])[tracked.slot]
-        if gradient is None:
-            gradient = np.zeros_like(y_pred)
-        return value.array.mean(), gradient
+        found = recording.reverse([(value.slot, np.ones_like(value.array))])
+
+        def gradient(part: Any, array: Any) -> Any:
+            return np.zeros_like(array) if found[part.slot] is None else found[part.slot]
+
+        return value.array.mean(), tree.map_structure(gradient, tracked, y_pred)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

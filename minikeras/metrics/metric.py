@@ -142,7 +142,8 @@ class Metric:
             # Keras 2's order began with the name.
             shape, name = (), shape
         shape = standardize_shape(shape)
-        if initializer in (None, "zeros") or type(initializer).__name__ == "Zeros":
+        named = initializer is None or isinstance(initializer, str) and initializer == "zeros"
+        if named or type(initializer).__name__ == "Zeros":
             initializer = _zeros
         with name_scope(str(self.name).replace("/", ">"), caller=self):
             variable = Variable(

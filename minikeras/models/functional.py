@@ -631,8 +631,10 @@ def functional_constructor(cls: type) -> bool:
     init = cls.__init__  # type: ignore[misc]
     if init in (Functional.__init__, Model.__init__):
         return True
-    parameters = list(inspect.signature(init).parameters)[1:]
-    return parameters[:2] == ["inputs", "outputs"]
+    parameters = list(inspect.signature(init).parameters.values())[1:]
+    if parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
+        return parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+    return [one.name for one in parameters[:2]] == ["inputs", "outputs"]
 
 
 def _map_keys(function: Any, structure: Any) -> Any:

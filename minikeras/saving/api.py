@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import Any
 
@@ -32,12 +33,13 @@ def save_model(
     Args:
         model: Model.
         filepath: Path. `.h5`, `.hdf5` and `.hf` write HDF5, `.keras` the zip archive of Keras 3.
+            Or an open binary file, which gets such an archive.
         overwrite: Boolean, default True. False: an existing file is an error.
         zipped: Boolean or None (default: True). False: what an archive holds is written into a
             folder, file by file.
         include_optimizer: Boolean, default True. HDF5 only: whether to write compile and optimizer
             state.
-        save_format: `"h5"`, `"keras"` or None: overrides the extension.
+        save_format: `"h5"`, `"keras"`, `"tf"` or None: overrides the extension, as in Keras 2.
 
     Raises:
         ValueError: for an extension that stands for no format, or an existing file that must stay.
@@ -46,16 +48,28 @@ def save_model(
     save_format = kwargs.pop("save_format", None)
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+    if hasattr(filepath, "write"):
+        archive.write_to(filepath, model)
+        return
     path = os.fspath(filepath)
     extension = _extension(path)
-    kind = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras", "tf": ".keras", None: extension}.get(
-        save_format, extension
-    )
+    formats = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras", "tf": ".keras", None: extension}
+    if save_format not in formats:
+        raise ValueError(
+            "The `save_format` argument is deprecated: the extension of the path says the format."
+            f" It may be 'h5', 'keras' or 'tf'. Received: save_format={save_format!r}"
+        )
+    kind = formats[save_format]
     if os.path.exists(path) and not overwrite:
         raise ValueError(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
         )
     if zipped is False:
+        if extension == ".keras":
+            raise ValueError(
+                "With `zipped=False` a folder is written: its path should not end in `.keras`."
+                f" Received: filepath={path}"
+            )
         archive.write_folder(path, model)
     elif kind in (".h5", ".hdf5", ".hf", ".he5", ".h5df"):
         with atomic_hdf5(path) as file:
@@ -79,15 +93,17 @@ def load_model(
     """Open a model file. Its content decides the format, not its name.
 
     Args:
-        filepath: Path.
+        filepath: Path, or an open binary file with an archive.
         custom_objects: dict of the user's classes and functions by name.
         compile: Boolean, default True. Whether to restore compile and optimizer state.
         safe_mode: Boolean, default True. Whether to refuse lambdas (compiled code) in the file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file (it is a `ValueError` too).
         ValueError: if the file holds no model; says what it looks like.
     """
+    if hasattr(filepath, "read"):
+        filepath = io.BytesIO(filepath.read())
     kind = guard.sniff(filepath)
     if kind == "folder" and not archive.is_folder(filepath):
         raise ValueError(
@@ -129,15 +145,22 @@ def save_weights(
         max_shard_size: Number of gigabytes, or None (default: one file). The weights go into
             files of at most that size, `name_00000.weights.h5` and so on; `filepath`, which ends
             in `.weights.json`, says where each one is.
+        objects_to_skip: List of layers and other parts of the model to leave out, or None
+            (default). In Keras 3's layout only.
 
     Raises:
         ValueError: for an extension that stands for no format, or a model that is not built.
     """
     save_format = kwargs.pop("save_format", None)
+    skip = kwargs.pop("objects_to_skip", None)
     if kwargs:
         raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
     path = os.fspath(filepath)
     extension = _extension(path)
+    if skip is not None and extension != ".weights.h5" and max_shard_size is None:
+        raise ValueError(
+            f"Argument `objects_to_skip` is for `.weights.h5` files. Received: filepath={path}"
+        )
     if max_shard_size is not None:
         if not path.endswith((".weights.json", ".weights.h5")):
             raise ValueError(
@@ -155,10 +178,10 @@ def save_weights(
             " calling it on data or with `build(input_shape)`."
         )
     if max_shard_size is not None:
-        shards.write(path, model, max_shard_size)
+        shards.write(path, model, max_shard_size, skip)
     elif extension == ".weights.h5" or save_format in (None, "tf") and _is_checkpoint(extension):
         with atomic_hdf5(path) as file:
-            weights.write(file, model)
+            weights.write(file, model, skip)
     elif extension == ".npz":
         with atomic_path(path) as temporary:
             shards.write_npz(temporary, model)
@@ -182,24 +205,38 @@ def load_weights(
         filepath: Path of a weights file, the index of a sharded one, or a whole-model file.
         skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
         by_name: Boolean, default False. Older layout: whether layers are matched by name.
+        objects_to_skip: List of layers and other parts of the model to leave as they are, or None
+            (default). In Keras 3's layout only.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file (it is a `ValueError` too).
         ValueError: if the file does not fit the model.
     """
-    kwargs.pop("objects_to_skip", None)
+    skip = kwargs.pop("objects_to_skip", None)
     if kwargs:
-        raise ValueError(f"The following argument(s) are not supported: {sorted(kwargs)}")
+        raise ValueError(
+            f"Invalid keyword arguments: {sorted(kwargs)}. Known ones: skip_mismatch, by_name,"
+            " objects_to_skip."
+        )
     kind = guard.sniff(filepath)
     with guard.opening(filepath):
-        _load_weights(model, filepath, kind, skip_mismatch, by_name)
+        _load_weights(model, filepath, kind, skip_mismatch, by_name, skip)
 
 
-def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_name: bool) -> None:
+def _load_weights(
+    model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_name: bool, skip: Any
+) -> None:
+    if by_name and kind != "hdf5":
+        raise ValueError(_ONLY_OLDER)
     if kind == "json":
         _assert_built(model)
-        shards.read(filepath, model, skip_mismatch)
+        shards.read(filepath, model, skip_mismatch, skip)
         return
+    if skip is not None and (kind == "zip" or kind == "hdf5" and _is_older(filepath)):
+        raise ValueError(
+            "Invalid keyword argument `objects_to_skip`: it only supports loading '.weights.h5'"
+            " files."
+        )
     if kind == "zip" and shards.is_npz(filepath):
         _assert_built(model)
         shards.read_npz(filepath, model, skip_mismatch)
@@ -217,18 +254,29 @@ def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_
             hdf5.read_weights(guard.group_at(file, "model_weights"), model, skip_mismatch, by_name)
         else:
             if by_name:
-                raise ValueError(
-                    "Invalid keyword arguments: `by_name` works with the older `.h5` layout only."
-                )
+                raise ValueError(_ONLY_OLDER)
             _assert_built(model)
-            weights.read(file, model, skip_mismatch)
+            weights.read(file, model, skip_mismatch, skip)
+
+
+_ONLY_OLDER = (
+    "Invalid keyword argument `by_name`: it only supports loading legacy '.h5' or '.hdf5' files."
+)
+
+
+def _is_older(filepath: Any) -> bool:
+    with guard.open_hdf5(filepath) as file:
+        return any(
+            name in file.attrs or name in file
+            for name in ("layer_names", "layer_names0", "model_weights")
+        )
 
 
 def _assert_built(model: Any) -> None:
     if not model.built:
         raise ValueError(
-            f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
-            " data or `build(input_shape)` first."
+            "You are loading weights into a model that has not yet been built, so it has none to"
+            f" load into: {model.name!r}. Call it on data or `build(input_shape)` first."
         )
 
 

@@ -31,10 +31,24 @@ def write_model(path: Any, model: Any) -> None:
 
 def _texts(model: Any) -> dict[str, str]:
     """The files of JSON, by name."""
-    config = json.dumps(serialization.serialize(model), default=_json_value)
+    with serialization.ObjectSharing():
+        config = json.dumps(serialization.serialize(model), default=_json_value)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now})
     return {_METADATA: metadata, _CONFIG: config}
+
+
+def write_to(file: Any, model: Any) -> None:
+    """Write a whole model as a `.keras` archive to an open binary file."""
+    import os
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        packed = os.path.join(folder, "m.keras")
+        write_model(packed, model)
+        with open(packed, "rb") as archive:
+            while piece := archive.read(2**22):
+                file.write(piece)
 
 
 def write_folder(path: str, model: Any) -> None:
@@ -134,7 +148,8 @@ def read_model(path: Any, compile: bool = True) -> Any:
         compile_config = config.get("compile_config")
         if not compile or generation < 3:
             config["compile_config"] = None
-        model = model_from_config(config, generation, version)
+        with serialization.ObjectSharing():
+            model = model_from_config(config, generation, version)
         if compile and generation < 3 and isinstance(compile_config, dict):
             compile_model(
                 model,

@@ -125,19 +125,20 @@ class KerasFileEditor:
         print("Running comparison")
         problems, matches = [], 0
         mine, theirs = dict(_leaves(self.weights_dict)), _shapes_of(reference_model)
+        for path in _missing(theirs, mine):
+            problems.append(f"{path} present in reference model, missing from file")
         for path, shape in theirs.items():
             if path not in mine:
-                problems.append(f"Weight {path} present in reference model, missing from file")
-            elif mine[path].shape != shape:
+                continue
+            if mine[path].shape != shape:
                 problems.append(
                     f"Weight shape mismatch for {path}: reference model {shape}, saved file"
                     f" {mine[path].shape}"
                 )
             else:
                 matches += 1
-        for path in mine:
-            if path not in theirs:
-                problems.append(f"Weight {path} present in file, missing from reference model")
+        for path in _missing(mine, theirs):
+            problems.append(f"{path} present in file, missing from reference model")
         for problem in problems:
             print(f"...{problem}")
         if problems:
@@ -281,6 +282,23 @@ def _leaves(tree: dict, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}/{key}")
         else:
             yield f"{path}/{key}", value
+
+
+def _missing(there: Any, elsewhere: Any) -> list[str]:
+    """Paths of weights that are not elsewhere; of an object that has none there, its own."""
+    known = {path[:end] for path in elsewhere for end in _ends(path)}
+    return list(
+        dict.fromkeys(
+            next(path[:end] for end in _ends(path) if path[:end] not in known)
+            for path in there
+            if path not in known
+        )
+    )
+
+
+def _ends(path: str) -> list[int]:
+    """Where the parts of a path end."""
+    return [index for index, letter in enumerate(path) if letter == "/" and index] + [len(path)]
 
 
 def _parents(tree: dict, name: str) -> Iterator[dict]:

@@ -27,19 +27,33 @@ _RATIO_FLOOR = 64 * 2**20
 _MAX_DEPTH = 64
 
 
+class UnfitError(ValueError, TypeError):
+    """A config that a class cannot be made from: to whoever wrote the class, a `TypeError`."""
+
+
+class MissingFileError(FileNotFoundError, ValueError):
+    """A file that is not there: to Python a `FileNotFoundError`, to Keras a `ValueError`."""
+
+
 def sniff(path: Any) -> str:
     """What a file is, by its first bytes: `"hdf5"`, `"zip"`, `"folder"`, `"json"`.
 
     Raises:
-        FileNotFoundError: if there is no file.
+        MissingFileError: if there is no file.
         ValueError: if it is nothing of the kind; says what it looks like.
     """
+    if isinstance(path, io.BytesIO):
+        return "zip"
     path = os.fspath(path)
     if os.path.isdir(path):
         return "folder"
     if not os.path.exists(path):
-        raise FileNotFoundError(
+        extension = os.path.splitext(path)[1]
+        known = extension in (".keras", ".h5", ".hdf5", ".json", ".npz")
+        raise MissingFileError(
             f"File not found: {path!r}. Check the path; relative paths start at {os.getcwd()!r}."
+            " Please ensure the file is an accessible `.keras` or `.h5` file."
+            + ("" if known else f" File format not supported: {extension!r}.")
         )
     size = os.path.getsize(path)
     with open(path, "rb") as file:
@@ -120,9 +134,11 @@ def opening(path: Any, what: str = "file") -> Iterator[None]:
     except RecursionError as error:
         raise ValueError(f"Could not load {text}: its content is nested too deeply.") from error
     except Exception as error:
-        raise ValueError(
-            f"Could not load {text}: its content is damaged, or belongs to another kind of model"
-            f" ({type(error).__name__}: {error})."
+        kind = UnfitError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"Could not load {text}: its content is damaged, belongs to another kind of model, or"
+            " holds objects inside others: see that these are explicitly deserialized by"
+            f" `from_config` ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -475,7 +491,8 @@ def budget_of(path: Any) -> Budget:
     """What the weights of the model in a file may take, by the size of the file."""
     if serialization.safe_mode() is False:
         return Budget(None)
-    return Budget(max(_FREE_BYTES, _MAX_RATIO * os.path.getsize(path)))
+    size = len(path.getbuffer()) if isinstance(path, io.BytesIO) else os.path.getsize(path)
+    return Budget(max(_FREE_BYTES, _MAX_RATIO * size))
 
 
 architecture_budget = serialization.architecture_budget

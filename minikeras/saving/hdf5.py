@@ -259,6 +259,8 @@ def read_weights(
         stored.append((name, layer_group, guard.names(layer_group, "weight_names")))
     origin = _origin(group, [name for _, _, names in stored for name in names])
     if not model.built:
+        if stored and not any(names for *_, names in stored):
+            return [], origin
         _build_to_fit(model, stored)
     if not model.built:
         raise ValueError(

@@ -16,7 +16,7 @@ from minikeras.saving.window import atomic_hdf5, atomic_path
 _GIGABYTE = 1024**3
 
 
-def write(path: Any, model: Any, max_shard_size: Any) -> None:
+def write(path: Any, model: Any, max_shard_size: Any, skip: Any = None) -> None:
     """Write the weights of a model into files of a limited size, and an index of them.
 
     The index is written last, so that an older one stays whole until all shards are there.
@@ -25,6 +25,7 @@ def write(path: Any, model: Any, max_shard_size: Any) -> None:
         path: Path of the index, which ends in `.weights.json`; shards lie beside it.
         model: Model.
         max_shard_size: Largest size of the values in a shard, in gigabytes.
+        skip: Parts of the model to leave out, or None.
 
     Raises:
         ValueError: if a single variable is larger than a shard may be.
@@ -36,7 +37,7 @@ def write(path: Any, model: Any, max_shard_size: Any) -> None:
         )
     path = index_path(path)
     limit = float(max_shard_size) * _GIGABYTE
-    shards, index, total = _plan(model, limit)
+    shards, index, total = _plan(model, limit, skip)
     folder, base = os.path.split(path)
     base = base.removesuffix(".json").removesuffix(".weights")
     names = [f"{base}_{number:05}.weights.h5" for number in range(len(shards))]
@@ -63,12 +64,12 @@ def index_path(path: Any) -> str:
     return text if text.endswith(".json") else f"{text.removesuffix('.h5')}.json"
 
 
-def _plan(model: Any, limit: float) -> tuple[list, dict, float]:
+def _plan(model: Any, limit: float, skip: Any) -> tuple[list, dict, float]:
     """Shards as lists of (group, name of its object, key, value); which ones have a group."""
     shards: list[list] = [[]]
     index: dict[str, list[int]] = {}
     total = size = 0.0
-    for place, part in weights.walk(model):
+    for place, part in weights.walk(model, "", set(map(id, skip or ()))):
         store = weights.WriteStore()
         part.save_own_variables(store)
         group = f"/{place}/vars" if place else "/vars"
@@ -128,7 +129,7 @@ class _ShardedPaths:
         return guard.group_at(self.files[name], path)
 
 
-def read(path: Any, model: Any, skip_mismatch: bool = False) -> None:
+def read(path: Any, model: Any, skip_mismatch: bool = False, skip: Any = None) -> None:
     """Take the weights of a model from an index and the shards beside it.
 
     Raises:
@@ -144,7 +145,7 @@ def read(path: Any, model: Any, skip_mismatch: bool = False) -> None:
             " opened with `model_from_json`."
         )
     with ExitStack() as stack:
-        weights.read(_ShardedPaths(path, places, stack), model, skip_mismatch)
+        weights.read(_ShardedPaths(path, places, stack), model, skip_mismatch, skip)
 
 
 # npz

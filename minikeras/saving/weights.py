@@ -61,7 +61,11 @@ def _is_saveable(value: Any) -> bool:
 
 
 def walk(saveable: Any, path: str = "", visited: set | None = None) -> Iterator[tuple[str, Any]]:
-    """Every object with state below `saveable`, once, with its path in the file."""
+    """Every object with state below `saveable`, once, with its path in the file.
+
+    Args:
+        visited: The `id`s of objects to leave out.
+    """
     visited = set() if visited is None else visited
     if id(saveable) in visited:
         return
@@ -76,6 +80,9 @@ def walk(saveable: Any, path: str = "", visited: set | None = None) -> Iterator[
 
 
 def _walk_container(container: Any, path: str, visited: set) -> Iterator[tuple[str, Any]]:
+    if id(container) in visited:  # a list that holds itself
+        return
+    visited.add(id(container))
     counts: dict[str, int] = {}
 
     def unique(name: str) -> str:
@@ -88,6 +95,7 @@ def _walk_container(container: Any, path: str, visited: set) -> Iterator[tuple[s
             yield from walk(value, f"{path}/{unique(to_snake_case(type(value).__name__))}", visited)
         elif isinstance(value, (list, tuple, dict)):
             yield from _walk_container(value, f"{path}/{unique('container')}", visited)
+    visited.discard(id(container))  # which may be a list made for this walk alone
 
 
 class WriteStore(dict):
@@ -140,9 +148,9 @@ class ReadStore:
         return self[key] if key in self else default
 
 
-def write(file: Any, saveable: Any) -> None:
-    """Write the state of `saveable` and of all its parts into an open HDF5 file."""
-    for path, part in walk(saveable):
+def write(file: Any, saveable: Any, skip: Any = None) -> None:
+    """Write the state of `saveable` and of all its parts but `skip` into an open HDF5 file."""
+    for path, part in walk(saveable, "", set(map(id, skip or ()))):
         store = WriteStore()
         part.save_own_variables(store)
         name = getattr(part, "name", None)
@@ -216,13 +224,14 @@ def _base(name: str) -> tuple[str, int]:
     return (match.group(1), int(match.group(2))) if match else (name, 0)
 
 
-def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
+def read(file: Any, saveable: Any, skip_mismatch: bool = False, skip: Any = None) -> None:
     """Take the state of `saveable` and of all its parts from an open HDF5 file.
 
     Args:
         file: Open HDF5 file, or something with `store(path)`, as `Paths` has it.
         saveable: Model, layer or the like.
         skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
+        skip: Parts to leave as they are, or None.
 
     Raises:
         ValueError: naming every part that does not fit; with `skip_mismatch` these are left as
@@ -233,8 +242,12 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
     problems: list[str] = []
     paths = file if hasattr(file, "store") else Paths(file)
     done: list[Any] = []
-    for path, part in walk(saveable):
+    parts: dict[str, Any] = {}
+    for path, part in walk(saveable, "", set(map(id, skip or ()))):
         group = paths.store(path)
+        parts[path] = part
+        if group is None:
+            group = _under_other_name(paths, path, parts)
         store = ReadStore() if group is None else group
         if group is None and isinstance(part, Layer) and _copy_of_namesake(part, done):
             continue
@@ -260,6 +273,18 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False) -> None:
                 f"{len(problems)} of the model's parts could not be loaded from the file: {text}"
             )
         warnings.warn(f"Weights that do not fit were left as they are: {text}", stacklevel=3)
+
+
+def _under_other_name(paths: Any, path: str, parts: dict[str, Any]) -> Any:
+    """The variables of a part that a property of the object above it shows too."""
+    place, _, own = path.rpartition("/")
+    above = parts.get(place)
+    if not own or type(above).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return None
+    for name, value in vars(type(above)).items():
+        if isinstance(value, property) and getattr(above, name, None) is parts[path]:
+            return paths.store(f"{place}/{name}" if place else name)
+    return None
 
 
 def _copy_of_namesake(part: Layer, done: list) -> bool:
@@ -304,5 +329,6 @@ def _check_shapes(part: Any, store: ReadStore) -> None:
         shape = store.shape(str(index))
         if shape != variable.shape:
             raise ValueError(
-                f"variable {variable.path!r} has shape {variable.shape}, the file has {shape}"
+                f"variable {variable.path!r} has shape {variable.shape}, the file has {shape}: they"
+                " must match"
             )

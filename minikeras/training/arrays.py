@@ -35,7 +35,7 @@ class BatchSource:
         self._told = False
         self._length: int | None = None
         self._pass: Iterator[Batch] | None = None
-        self._peeked: Batch | None = None
+        self._peeked: list[Batch | None] = []
 
     @property
     def num_batches(self) -> int | None:
@@ -58,14 +58,19 @@ class BatchSource:
         Raises:
             ValueError: There is none.
         """
-        if self._peeked is None:
-            self._peeked = self._next()
-            if self._peeked is None:
+        if not self._peeked:
+            first = self._next()
+            if first is None:
                 raise ValueError(
                     "The data hold no batch: a generator or iterable must yield at least one. "
                     "Received one that is empty, or that was used up before."
                 )
-        return self._peeked
+            self._peeked.append(first)
+        return self._peeked[0]  # type: ignore[return-value]
+
+    def peek_second(self) -> Batch | None:
+        """The batch after `peek()`, where it may have other sizes."""
+        return None
 
     def _new_pass(self) -> Iterator[Batch]:
         """One pass over the data from their beginning."""
@@ -77,12 +82,12 @@ class BatchSource:
 
     def _next(self) -> Batch | None:
         """The next batch of the pass under way, or of a new one; `None` at the end of the pass."""
-        if self._peeked is not None:
-            peeked, self._peeked = self._peeked, None
-            return peeked
-        if self._pass is None:
-            self._pass = self._new_pass()
-        batch = next(self._pass, None)
+        if self._peeked:
+            batch = self._peeked.pop(0)
+        else:
+            if self._pass is None:
+                self._pass = self._new_pass()
+            batch = next(self._pass, None)
         if batch is None:
             self._pass = None
         return batch
@@ -133,7 +138,7 @@ class BatchSource:
         )
 
     def _close(self) -> None:
-        current, self._pass, self._peeked = self._pass, None, None
+        current, self._pass, self._peeked = self._pass, None, []
         close = getattr(current, "close", None)
         if close is not None:
             close()

@@ -229,9 +229,7 @@ class Compiled:
 
     def compile_from_config(self, config: dict) -> None:
         """Compile with the arguments in `config`."""
-        if type(self).compile is not Compiled.compile and (
-            not config or "optimizer" not in config and not set(config) <= _COMPILE_ARGUMENTS
-        ):
+        if type(self).compile is not Compiled.compile:
             warnings.warn(
                 "`compile()` was not called as part of model loading because the model's"
                 " `compile()` method is custom. Override `get_compile_config()` and"
@@ -261,19 +259,6 @@ class Compiled:
                 f"You must call `compile()` before calling `{method}()`, e.g."
                 " model.compile(optimizer='adam', loss='mse')."
             )
-
-
-_COMPILE_ARGUMENTS = {
-    "optimizer",
-    "loss",
-    "loss_weights",
-    "metrics",
-    "weighted_metrics",
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-    "auto_scale_loss",
-}
 
 
 def _deserialize_objective(value: Any, home: Any) -> Any:

@@ -103,7 +103,7 @@ class GraphLosses:
         symbolic: dict[int, KerasTensor] = {}
         values: list[KerasTensor] = []
 
-        def call(thing: Any, output: int) -> int:
+        def target_of(output: int) -> Any:
             target = targets[output]
             prediction = graph.outputs[output]
             if output not in symbolic:
@@ -121,6 +121,11 @@ class GraphLosses:
                 from minikeras import ops
 
                 y_true = ops.cast(y_true, prediction.dtype)
+            return y_true
+
+        def call(thing: Any, output: Any) -> int:
+            y_true = tree.map_structure(target_of, output)
+            prediction = tree.map_structure(graph.outputs.__getitem__, output)
             function = _function_of(thing)
             options = getattr(thing, "_fn_kwargs", {})
             call_it = function if function is not thing else thing.call
@@ -130,7 +135,8 @@ class GraphLosses:
 
         for position, term in enumerate(terms):
             if uses_graph(_function_of(term.loss)):
-                self.losses[position] = call(term.loss, term.output)
+                output = term.output if term.parts is None else term.parts
+                self.losses[position] = call(term.loss, output)
         for group in groups:
             for metric in group.metrics:
                 if hasattr(metric, "accumulate_values") and uses_graph(_function_of(metric)):

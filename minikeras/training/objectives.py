@@ -9,105 +9,7 @@ import numpy as np
 from minikeras.engine import registry, tree
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
-
-
-class Outputs:
-    """The flat outputs of a model and their names.
-
-    Args:
-        y_pred: The structure of the outputs.
-        names: Names of the outputs by the model, or None.
-    """
-
-    def __init__(self, y_pred: Any, names: list | None) -> None:
-        self.structure = tree.map_structure(lambda _: None, y_pred)
-        self.count = len(tree.flatten(y_pred))
-        if isinstance(y_pred, dict) and len(y_pred) == self.count:
-            self.names: list = tree.keys_of(y_pred)
-        elif names is not None and len(names) == self.count:
-            self.names = list(names)
-        else:
-            self.names = [f"output_{index + 1}" for index in range(self.count)]
-        self.have_names = isinstance(y_pred, dict) or names is not None
-
-    def spread(self, value: Any, what: str, partial: list | None = None) -> list:
-        """`value` (targets, weights) as a flat list, one entry per output.
-
-        Args:
-            partial: Indices of the outputs that need a value, where it may be given for those only.
-        """
-        if value is None:
-            return [None] * self.count
-        if not isinstance(value, (list, tuple, dict)):
-            if self.count == 1:
-                return [value]
-            if what == "sample_weight":
-                return [value] * self.count
-            if partial is not None and len(partial) == 1:
-                spread: list = [None] * self.count
-                spread[partial[0]] = value
-                return spread
-        if isinstance(value, dict):
-            keys = set(value)
-            if keys <= set(self.names):
-                return [value.get(name) for name in self.names]
-            if self.count == 1 and len(value) == 1:
-                return list(value.values())
-        else:
-            flat = tree.flatten(value)
-            if len(flat) == self.count:
-                return flat
-            if partial is not None and len(flat) == len(partial):
-                spread = [None] * self.count
-                for index, item in zip(partial, flat):
-                    spread[index] = item
-                return spread
-        outline = tree.map_structure(lambda leaf: np.shape(plain(leaf)), value)
-        raise ValueError(
-            f"{what} and y_pred have different structures. The model has {self.count} output(s),"
-            f" {self.names}. Received {what} with shapes: {outline}"
-        )
-
-
-class LossTerm(NamedTuple):
-    """One loss of one output."""
-
-    output: int
-    loss: Any
-    weight: float | None
-    name: str
-
-
-def _spread_setting(setting: Any, outputs: Outputs, argument: str) -> list:
-    """`loss` or `loss_weights` as one entry per output."""
-    if isinstance(setting, dict):
-        unknown = set(setting) - set(outputs.names)
-        missing = set(outputs.names) - set(setting)
-        if unknown and isinstance(outputs.structure, dict):
-            raise KeyError(
-                f"The path: {sorted(map(str, unknown))} in the `{argument}` argument, can't be"
-                f" found in either the model's output (`y_pred`), which has {outputs.names}, or in"
-                " the labels (`y_true`)."
-            )
-        if unknown or missing and not isinstance(outputs.structure, dict):
-            raise ValueError(
-                f"Expected keys {outputs.names} in argument `{argument}`, the outputs of the model,"
-                f" but found {argument}.keys()={list(setting)}"
-            )
-        return [setting.get(name) for name in outputs.names]
-    if isinstance(setting, (list, tuple)):
-        if len(setting) == outputs.count:
-            return list(setting)
-        if outputs.count == 1:
-            return [list(setting)]
-        flat = tree.flatten(setting)
-        if len(flat) == outputs.count:
-            return flat
-        raise ValueError(
-            f"Argument `{argument}` has {len(setting)} entries for a model with {outputs.count}"
-            f" outputs, {outputs.names}. Received: {argument}={setting}"
-        )
-    return [setting] * outputs.count
+from minikeras.training.outputs import LossTerm, Outputs, along, nested_losses, spread_losses
 
 
 def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
@@ -147,9 +49,12 @@ class CompiledLoss:
     Args:
         loss: What `compile` was given.
         loss_weights: What `compile` was given.
+        output_names: Names of the outputs, where `build` does not say them.
     """
 
-    def __init__(self, loss: Any, loss_weights: Any = None) -> None:
+    def __init__(
+        self, loss: Any, loss_weights: Any = None, output_names: list | None = None
+    ) -> None:
         if loss_weights is not None and not isinstance(
             loss_weights, (list, tuple, dict, float, int)
         ):
@@ -160,7 +65,7 @@ class CompiledLoss:
         for one in tree.flatten(loss):
             if isinstance(one, str) and one.lower() not in ("crossentropy", "ce"):
                 registry.losses.lookup(one, "loss")
-        self.loss, self.loss_weights = loss, loss_weights
+        self.loss, self.loss_weights, self.output_names = loss, loss_weights, output_names
         self.terms: list[LossTerm] | None = None
         self.outputs: Outputs | None = None
         self.trackers: list = []
@@ -175,44 +80,54 @@ class CompiledLoss:
         """One `Mean` per loss, where there are several."""
         return self.trackers
 
-    def build(self, y_true: Any, y_pred: Any, names: list | None) -> None:
+    def build(self, y_true: Any, y_pred: Any, names: list | None = None) -> None:
         """Resolve the losses for outputs and targets of these shapes."""
         from minikeras.metrics import Mean
 
-        outputs = Outputs(y_pred, names)
-        given = _spread_setting(self.loss, outputs, "loss")
-        weights: list = [None] * outputs.count
-        if self.loss_weights is not None:
-            weights = self._weights(outputs, given)
-        wanted = [index for index, one in enumerate(given) if one is not None]
+        outputs = Outputs(y_pred, names or self.output_names)
+        nested = nested_losses(self.loss, self.loss_weights, outputs)
+        entries = self._one_an_output(outputs, y_pred) if nested is None else list(nested)
+        wanted = sorted({index for part, *_ in entries for index in tree.flatten(part)})
         targets = outputs.spread(y_true, "y_true", wanted)
         flat_pred = tree.flatten(y_pred)
         terms = []
-        # Outputs in a dict are walked by name, their losses come as the user wrote them.
-        order: Any = range(outputs.count)
-        if isinstance(y_pred, dict) and outputs.count == len(y_pred):
-            written = self.loss if isinstance(self.loss, dict) else y_pred
-            order = [outputs.names.index(name) for name in written]
-        for index in order:
-            identifier = given[index]
-            several = isinstance(identifier, (list, tuple))
-            pairs: list = list(identifier) if several else [identifier]
-            weight_list = weights[index] if isinstance(weights[index], (list, tuple)) else None
-            for position, one in enumerate(pairs):
-                if one is None:
-                    continue
+        for part, one, weight, name in entries:
+            numbers = tree.flatten(part)
+            first = numbers[0]
+            for index in numbers:
                 if targets[index] is None:
                     raise ValueError(
                         f"Output {outputs.names[index]!r} has the loss {one!r} but no targets. Pass"
                         " `y` for it, or None as its loss."
                     )
-                loss = resolve_loss(one, plain(targets[index]), flat_pred[index])
-                weight = weight_list[position] if weight_list else weights[index]
-                name = outputs.names[index] if outputs.have_names else loss.name
-                terms.append(LossTerm(index, loss, weight, str(name)))
+            loss = resolve_loss(one, plain(targets[first]), flat_pred[first])
+            name = name if outputs.have_names else loss.name
+            parts = part if tree.is_nested(part) else None
+            terms.append(LossTerm(first, loss, weight, str(name), parts))
         self.outputs, self.terms = outputs, terms
         if len(terms) > 1:
             self.trackers = [Mean(name=f"{term.name}_loss") for term in terms]
+
+    def _one_an_output(self, outputs: Outputs, y_pred: Any) -> list[tuple]:
+        """The losses where each is of one output: `(output, loss, weight, name)`."""
+        given = spread_losses(self.loss, outputs, "loss")
+        weights: list = [None] * outputs.count
+        if self.loss_weights is not None:
+            weights = self._weights(outputs, given)
+        # Outputs in a dict are walked by name, their losses come as the user wrote them.
+        order: Any = range(outputs.count)
+        if isinstance(y_pred, dict) and outputs.count == len(y_pred):
+            written = self.loss if isinstance(self.loss, dict) else y_pred
+            order = [outputs.names.index(name) for name in written]
+        entries = []
+        for index in order:
+            several = isinstance(given[index], (list, tuple))
+            each = isinstance(weights[index], (list, tuple))
+            for position, one in enumerate(given[index] if several else [given[index]]):
+                weight = weights[index][position] if each else weights[index]
+                if one is not None:
+                    entries.append((index, one, weight, outputs.names[index]))
+        return entries
 
     def _weights(self, outputs: Outputs, given: list) -> list:
         value = self.loss_weights
@@ -249,12 +164,18 @@ class CompiledLoss:
         if not self.built:
             self.build(y_true, y_pred, names)
         assert self.outputs is not None and self.terms is not None
-        targets = self.outputs.spread(y_true, "y_true", sorted({t.output for t in self.terms}))
+        wanted = sorted({index for term in self.terms for index in term.outputs})
+        targets = self.outputs.spread(y_true, "y_true", wanted)
         weights = self.outputs.spread(sample_weight, "sample_weight")
         predictions = tree.flatten(y_pred)
         total: Any = None
         for position, term in enumerate(self.terms):
-            value = term.loss(targets[term.output], predictions[term.output], weights[term.output])
+            if term.parts is None:
+                place = term.output
+                value = term.loss(targets[place], predictions[place], weights[place])
+            else:
+                weight = term.pick_weight(weights)
+                value = term.loss(term.pick(targets), term.pick(predictions), weight)
             if self.trackers:
                 prediction = predictions[term.output]
                 self.trackers[position].update_state(
@@ -324,9 +245,12 @@ class CompiledMetrics:
     Args:
         metrics: What `compile` was given.
         weighted_metrics: What `compile` was given.
+        output_names: Names of the outputs, where `build` does not say them.
     """
 
-    def __init__(self, metrics: Any, weighted_metrics: Any) -> None:
+    def __init__(
+        self, metrics: Any, weighted_metrics: Any, output_names: list | None = None
+    ) -> None:
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value and not isinstance(value, (list, tuple, dict)):
                 raise ValueError(
@@ -338,7 +262,7 @@ class CompiledMetrics:
                 if isinstance(one, str) and one.lower() not in _KNOWN_WITHOUT_CLASS:
                     registry.metrics.lookup(one, argument)
         self.user_metrics, self.user_weighted = metrics, weighted_metrics
-        self.name = "compile_metrics"
+        self.name, self.output_names = "compile_metrics", output_names
         self.groups: list[MetricGroup] | None = None
         self.outputs: Outputs | None = None
         self._results: list[tuple[str, Any]] = []
@@ -358,9 +282,9 @@ class CompiledMetrics:
         """The state of all metrics."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def build(self, y_true: Any, y_pred: Any, names: list | None) -> None:
+    def build(self, y_true: Any, y_pred: Any, names: list | None = None) -> None:
         """Resolve the metrics for outputs and targets of these shapes."""
-        outputs = Outputs(y_pred, names)
+        outputs = Outputs(y_pred, names or self.output_names)
         flat_pred = tree.flatten(y_pred)
         groups: list[MetricGroup] = []
         for argument, setting, weighted in (
@@ -394,6 +318,10 @@ class CompiledMetrics:
     def _spread(setting: Any, outputs: Outputs, argument: str) -> list:
         if outputs.count == 1:
             return [tree.flatten(setting)]
+        if len(outputs.structure) != outputs.count:
+            nested = along(setting, outputs.structure)
+            if nested is not None:
+                return nested
         if isinstance(setting, dict):
             unknown = set(setting) - set(outputs.names)
             if unknown:

@@ -190,24 +190,24 @@ class Steps(Compiled):
             cached = self.__dict__["_regularized"] = (trainable_version(), found)
         return cached[1]
 
-    def _ensure_built(self, x: Any) -> None:
-        """Build the model and nothing else, from the shapes of a batch."""
+    def _ensure_built(self, x: Any, source: Any = None) -> None:
+        """Build the model and nothing else, from the shapes of a batch, or of two."""
         if self.built and all(layer.built for layer in self._flatten_layers()):  # type: ignore[attr-defined]
             return
         if getattr(type(self).call, "_undefined", False):  # type: ignore[attr-defined]
             return  # a model that is nothing but its `train_step`, made of models that have theirs
         # A training step of one's own may call what it likes with what it likes.
         own_step = self._overrides("train_step")
-        specs = tree.map_structure(
-            lambda leaf: KerasTensor((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)),
-            x,
-        )
+        second = source.peek_second() if source is not None else None
+        specs = tree.map_structure(_spec, x, x if second is None else second[0])
         try:
             trace_once(lambda inputs: self._call_model(inputs, training=False), specs)
         except ValueError:
             if own_step:
                 return
-            raise
+            # Open axes have made-up sizes, which need not fit; the data tell.
+            if second is None or not self.built:
+                raise
         except Exception:
             if own_step:
                 return
@@ -261,6 +261,14 @@ def as_data(x: Any, y: Any, sample_weight: Any) -> Any:
     from minikeras.training.data import pack_x_y_sample_weight
 
     return pack_x_y_sample_weight(as_tensors(x), as_tensors(y), as_tensors(sample_weight))
+
+
+def _spec(leaf: Any, other: Any) -> KerasTensor:
+    """A symbolic batch, open along the axes in which two batches differ."""
+    sizes = leaf.shape[1:]
+    if len(other.shape) == len(leaf.shape):
+        sizes = (one if one == two else None for one, two in zip(sizes, other.shape[1:]))
+    return KerasTensor((None, *sizes), dtypes.standardize_dtype(leaf.dtype))
 
 
 def _first_rows(x: Any) -> Any:

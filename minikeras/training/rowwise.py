@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minikeras.engine import tree
 from minikeras.training.arrays import ArrayBatches
 
@@ -78,3 +80,11 @@ def _alone(layer: Any) -> bool:
 def _ours(thing: Any) -> bool:
     module = getattr(thing, "__module__", None) or ""
     return module.split(".", 1)[0] == __name__.split(".", 1)[0]
+
+
+def joined_outputs(batches: list) -> Any:
+    """The outputs of the batches of one execution, as callbacks see them."""
+    parts = batches[0]
+    if len(batches) > 1:
+        parts = [np.concatenate(several) for several in zip(*batches)]
+    return parts[0] if len(parts) == 1 else parts

@@ -12,6 +12,7 @@ from minikeras.engine.arena import keep_freed_memory
 from minikeras.engine.context import Gradients, Run
 from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
+from minikeras.losses.loss import Loss
 from minikeras.training.bound import bind_step
 from minikeras.training.graph_losses import GraphLosses
 
@@ -50,7 +51,7 @@ class Stepper:
         if self.compiled_metrics is not None and not self.compiled_metrics.built:
             self.compiled_metrics.build(y, packed, names)
         self.terms = self.compiled_loss.terms if self.compiled_loss is not None else []
-        self.wanted = sorted({term.output for term in self.terms})
+        self.wanted = sorted({index for term in self.terms for index in term.outputs})
         spreader = self.compiled_loss or self.compiled_metrics
         self.outputs = spreader.outputs if spreader is not None else None
         self.one = len(tree.flatten(packed)) == 1
@@ -102,11 +103,13 @@ class Stepper:
 
         for term in self.terms:
             slot = graph.output_slots[term.output]
-            alone = sum(other.output == term.output for other in self.terms) == 1
+            alone = sum(term.output in other.outputs for other in self.terms) == 1
             maker = [step for step in graph.steps if step.outs == [slot]]
             used = any(slot in step.ins for step in graph.steps)
             again = graph.output_slots.count(slot) > 1
-            if alone and len(maker) == 1 and not used and not again and maker[0].simple:
+            if term.parts is not None or used or again:
+                continue
+            if alone and len(maker) == 1 and maker[0].simple:
                 function = fusion_for(maker[0].operation, term.loss)
                 if function is not None:
                     maker[0].marked = True
@@ -140,6 +143,9 @@ class Stepper:
                 place += len(outputs)
                 total += self.add_term(position, value, dout, place, douts, len(output))
                 continue
+            if term.parts is not None:
+                total += self.add_structured(position, targets, outputs, weights, douts)
+                continue
             fused = self.fused.get(index)
             logits = run.logits.get(self.program.graph.output_slots[index]) if fused else None
             if fused is not None and logits is not None:
@@ -159,6 +165,23 @@ class Stepper:
             total += float(self.values[place].sum())
             douts[len(outputs) + place] = np.ones_like(self.values[place])
         return total, douts, targets, weights
+
+    def add_structured(
+        self, position: int, targets: list, outputs: list, weights: list, douts: list
+    ) -> float:
+        """Add the loss of several outputs together, and its gradients."""
+        term = self.terms[position]
+        weight = term.pick_weight(weights)
+        value, found = Loss.value_and_gradient(
+            term.loss, term.pick(targets), term.pick(outputs), weight
+        )
+        first, *others = zip(term.outputs, tree.flatten(found))
+        for index, dout in others:
+            factor = dout.dtype.type(1.0 if term.weight is None else term.weight)
+            before = douts[index]
+            douts[index] = dout * factor if before is None else before + dout * factor
+        index, dout = first
+        return self.add_term(position, value, dout, index, douts, len(outputs[index]))
 
     def add_term(
         self, position: int, value: Any, dout: Any, index: int, douts: list, rows: int

@@ -166,6 +166,9 @@ class IndexedBatches(_Stream):
         """Batch number 0. It is made anew when its turn comes."""
         return self._standardize(self._dataset[0])
 
+    def peek_second(self) -> Batch | None:
+        return self._standardize(self._dataset[1]) if self._length != 1 else None
+
     def _epoch_begin(self) -> None:
         getattr(self._dataset, "on_epoch_begin", lambda: None)()
 
@@ -252,6 +255,12 @@ class IterableBatches(_Stream):
         if isinstance(iterable, types.GeneratorType):
             self.kind, self.lists_are_tuples = "generator", False
         self._stream: Iterator[Batch] | None = None
+
+    def peek_second(self) -> Batch | None:
+        self.peek()
+        if len(self._peeked) == 1:
+            self._peeked.append(next(self._pass, None) if self._pass is not None else None)
+        return self._peeked[1]
 
     def _new_pass(self) -> Iterator[Batch]:
         if self.restartable:

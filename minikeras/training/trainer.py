@@ -13,7 +13,7 @@ from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
-from minikeras.training.rowwise import batches_at_once
+from minikeras.training.rowwise import batches_at_once, joined_outputs
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
 QUIET = np.errstate(all="ignore")
@@ -107,7 +107,7 @@ class Trainer(Steps):
         )
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         self._build_optimizer()
         step = self._make_train()
         callback_list = self._callback_list(
@@ -244,7 +244,7 @@ class Trainer(Steps):
         )
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         callback_list = self._callback_list(callbacks, verbose, 1, source.num_batches, CallbackList)
         logs = self._evaluate_source(source, callback_list)
         return logs if return_dict else self._in_order(logs)
@@ -326,7 +326,7 @@ class Trainer(Steps):
         source = make_batches(x, batch_size=batch_size, steps_per_epoch=steps, strings=True)
         first = source.peek()
         if first is not None:
-            self._ensure_built(first[0])
+            self._ensure_built(first[0], source)
         if verbose == "auto" and source.num_batches == 1:
             verbose = 0
         batches: Any = source.num_batches
@@ -342,10 +342,12 @@ class Trainer(Steps):
         if together > 1:
             source = make_batches(x, batch_size=together * (source.batch_size or 1), strings=True)
         collected: list[list] = []
+        recent: list[list] = []
         structure: Any = None
         logs: dict = {}
+        every, index = self.steps_per_execution if together == 1 else 1, -1
         for index, (batch, _, _) in enumerate(source.epoch()):
-            if begin is not None:
+            if begin is not None and index % every == 0:
                 begin(index * together)
             if custom:
                 result = self.predict_step(as_tensors(batch))
@@ -355,12 +357,15 @@ class Trainer(Steps):
                 flat, _, _ = program.forward(Run(False), batch)  # type: ignore[union-attr]
             collected.append(flat)
             if end is not None:
-                outputs = flat[0] if len(flat) == 1 else flat
-                logs = {"outputs": outputs}
+                recent = [flat] if index % every == 0 else [*recent, flat]
+                logs = {"outputs": joined_outputs(recent)}
                 last = (index + 1) * together - 1
-                end(last if together == 1 else min(last, batches - 1), logs)
+                if (index + 1) % every == 0:
+                    end(last if together == 1 else min(last, batches - 1), logs)
             if self.stop_predicting:
                 break
+        if every > 1:
+            self._end_execution(index, end, logs)
         callback_list.on_predict_end()
         if not collected:
             raise ValueError("`predict()` received no data. Pass at least one row.")

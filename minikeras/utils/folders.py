@@ -286,7 +286,8 @@ def dataset_from_directory(
     )
     if label_mode == "binary" and len(names or ()) != 2:
         raise ValueError(
-            f"`label_mode='binary'` needs exactly 2 classes. Received: class_names={names}"
+            "With `label_mode='binary'` there must be exactly 2 classes. Received:"
+            f" class_names={names}"
         )
     encoded = _encoded(numbers, label_mode, len(names or ()))
     made = []
@@ -375,18 +376,18 @@ def _check(
         )
     if subset not in ("training", "validation", "both", None):
         raise ValueError(
-            "`subset` must be 'training', 'validation', 'both' or None. "
+            '`subset` must be either "training", "validation" or "both", or it is None. '
             f"Received: subset={subset!r}"
         )
     if bool(validation_split) != bool(subset):
         raise ValueError(
-            "`validation_split` and `subset` must be passed together. "
+            "`validation_split` must be set where `subset` is, and the other way round. "
             f"Received: validation_split={validation_split}, subset={subset!r}"
         )
     if validation_split and shuffle and seed is None:
         raise ValueError(
-            "Pass `seed` along with `validation_split` and `shuffle`: without it the training and "
-            "the validation part would overlap."
+            "You must provide a `seed` along with `validation_split` and `shuffle`: without it the"
+            " training and the validation part would overlap."
         )
 
 

@@ -7,6 +7,23 @@ from typing import Any
 logger = logging.getLogger("minikeras")
 
 
+def set_logging_verbosity(level: str) -> None:
+    """Sets which messages of minikeras's log are kept.
+
+    Args:
+        level: `"DEBUG"`, `"INFO"`, `"WARNING"`, `"ERROR"` or `"FATAL"`.
+
+    Raises:
+        ValueError: The level is none of these.
+    """
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"):
+        raise ValueError(
+            "Argument `level` must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'FATAL'. Received:"
+            f" level={level!r}"
+        )
+    logger.setLevel(level)
+
+
 def print_msg(message: Any, line_break: bool = True) -> None:
     """Writes `message` to standard output, or to the log where interactive logging is off.
 

@@ -220,3 +220,10 @@ def test_channels_first_iou():
     metric = metrics.OneHotIoU(3, [0, 1], axis=1)
     metric.update_state(labels, labels)
     assert round(float(metric.result()), 6) == 1
+
+
+def test_a_variable_of_a_metric_begins_with_an_array():
+    metric = metrics.Mean()
+    start = np.arange(4).reshape(2, 2)
+    variable = metric.add_variable(shape=(2, 2), initializer=start, dtype="int32", name="counts")
+    np.testing.assert_array_equal(variable.numpy(), start)

@@ -638,3 +638,49 @@ def test_pack_and_unpack():
     assert unpack_x_y_sample_weight({"a": 1}) == ({"a": 1}, None, None)
     with pytest.raises(ValueError, match="found"):
         unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+def test_two_batches_say_which_axes_of_a_new_model_are_open():
+    def batches(*lengths):
+        for length in lengths:
+            yield (np.ones((2, length, 3), "float32"),)
+
+    def model():
+        return minikeras.Sequential([minikeras.layers.Conv1D(2, 2)])
+
+    open_ended, fixed = model(), model()
+    assert open_ended.predict(batches(6, 6), verbose=0).shape == (4, 5, 2)
+    assert open_ended.input_shape == (None, 6, 3)
+    with pytest.raises(ValueError):
+        fixed.predict(batches(6, 6, 9), verbose=0)
+
+    pooled = minikeras.Sequential(
+        [minikeras.layers.Conv1D(2, 2), minikeras.layers.GlobalMaxPooling1D()]
+    )
+    assert pooled.predict(batches(6, 9, 12), verbose=0).shape == (6, 2)
+    assert pooled.input_shape == (None, None, 3)
+
+
+def test_a_generator_of_one_batch_is_used_up_once():
+    model = minikeras.Sequential([minikeras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    seen = []
+
+    def one():
+        seen.append(0)
+        yield np.ones((2, 3)), np.ones((2, 1))
+
+    assert len(model.fit(one(), epochs=1, verbose=0).history["loss"]) == 1
+    assert seen == [0]
+
+
+def test_open_axes_that_not_every_size_fits():
+    def batches():
+        yield np.ones((1, 12, 2)), np.zeros((1, 3, 8))
+        yield np.ones((1, 20, 2)), np.zeros((1, 5, 8))
+
+    model = minikeras.Sequential([minikeras.layers.Reshape((-1, 8))])
+    model.compile(loss="mse")
+    with pytest.warns(UserWarning, match="trainable weights"):
+        model.fit(batches(), steps_per_epoch=2, verbose=0)
+    assert model(np.ones((1, 24, 2))).shape == (1, 6, 8)

@@ -204,7 +204,7 @@ class TextVectorization(CategoryLayer):
     def _tokens(self, texts: np.ndarray) -> list:
         """The words of each text; without `split`, the texts themselves."""
         if callable(self._standardize):
-            texts = as_values(self._standardize(texts), self._encoding)
+            texts = as_values(self._standardize(np.asarray(texts, dtype=str)), self._encoding)
         elif self._standardize is not None:
             table = _TABLES[self._standardize]
             values = [value.translate(table) for value in texts.ravel().tolist()]
