@@ -278,7 +278,36 @@ def translate_model(config: dict, generation: int) -> dict:
     """
     if generation >= 3:
         return config
-    return _record(config, generation)
+    names: dict[str, str] = {}
+    _find_slashes(config, names)
+    return _record(_renamed(config, names) if names else config, generation)
+
+
+def _find_slashes(value: Any, names: dict[str, str]) -> None:
+    """Collect the names of layers that have a slash, which Keras 3 refuses, with today's."""
+    if isinstance(value, dict):
+        inner = value.get("config")
+        name = inner.get("name") if isinstance(inner, dict) and "class_name" in value else None
+        if isinstance(name, str) and "/" in name:
+            names[name] = without_slashes(name)
+    if isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            _find_slashes(one, names)
+
+
+def without_slashes(name: str) -> str:
+    """A name that Keras 3 takes: in files of Keras 2 it may have slashes."""
+    return name.replace("/", "_")
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, list):
+        return [_renamed(one, names) for one in value]
+    if isinstance(value, dict):
+        return {_renamed(key, names): _renamed(one, names) for key, one in value.items()}
+    return value
 
 
 def _record(record: Any, generation: int) -> Any:
@@ -731,12 +760,12 @@ def _node(node: Any, record: dict, key: Callable) -> Any:
     if isinstance(first, list) and len(first) == 1:
         first = first[0]
     args = [first]
+    for name in ("training", "mask", "initial_state", "constants"):
+        if kwargs.get(name, 0) is None:
+            del kwargs[name]
     if record.get("class_name") in _RECURRENT_CLASSES and isinstance(first, list):
         args = [first[0]]
         kwargs["initial_state"] = first[1:]
-    for name in ("training", "mask"):
-        if kwargs.get(name, 0) is None:
-            del kwargs[name]
     return {"args": args, "kwargs": kwargs}
 
 

@@ -57,6 +57,7 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
     model._mask_is_weight = (2, 3) <= numbers if standalone else numbers < (2, 11)
     model._penalties_in_training_only = standalone and numbers < (1, 2)
+    model._metrics_unmasked = standalone and numbers < (2,)
     for layer in _all_layers(model):
         kind = type(layer).__name__
         if kind == "BatchNormalization":
@@ -69,13 +70,15 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         if standalone:
             layer._activity_mean = False
     if writer.theano:
-        settle_padding(model)
+        settle_theano(model)
 
 
-def settle_padding(model: Any) -> None:
-    """Let convolutions and pooling with `padding="same"` pad as Theano did.
+def settle_theano(model: Any) -> None:
+    """Let layers compute as they did on Theano.
 
-    Half of a window comes before, whatever the strides, and the rest is cut off.
+    With `padding="same"`, half of a window comes before, whatever the strides, and the rest is cut
+    off. The left of an `SReLU`, which may fall, rises no higher than its middle. Batches are
+    normalized as today, but the variance that is tracked has `epsilon` added.
 
     Args:
         model: The model, as loaded.
@@ -83,6 +86,11 @@ def settle_padding(model: Any) -> None:
     for layer in _all_layers(model):
         if hasattr(layer, "padding") and hasattr(layer, "strides"):
             layer._pads_half = True
+        elif type(layer).__name__ == "SReLU":
+            layer._caps_left = True
+        elif type(layer).__name__ == "BatchNormalization":
+            # The variance that it tracked was one over the square of what it divided by.
+            layer._variance_offset = layer.epsilon
 
 
 def _all_layers(model: Any) -> list:

@@ -377,11 +377,10 @@ class SReLU(_Elementwise):
         low = ops.cast(x < self.t_left, x.dtype)
         high = ops.cast(x > right, x.dtype)
         middle = (1 - low) * (1 - high)
-        return (
-            low * (self.t_left + self.a_left * (x - self.t_left))
-            + middle * x
-            + high * (right + self.a_right * (x - right))
-        )
+        left = self.a_left * (x - self.t_left)
+        if getattr(self, "_caps_left", False):
+            left = ops.minimum(left, right - self.t_left)
+        return low * (self.t_left + left) + middle * x + high * (right + self.a_right * (x - right))
 
 
 @registry.layers.register("Keras1Cosine")
@@ -399,5 +398,5 @@ class Keras1Cosine(_Old):
         product = Dot(axes=axes, dtype=self.dtype_policy)
         top = product([a, b])
         squares = product([a, a]) * product([b, b])
-        below = ops.sqrt(ops.maximum(squares, 1e-7))  # type: ignore[attr-defined]
+        below = ops.sqrt(ops.maximum(squares, 1e-14))  # type: ignore[attr-defined]
         return ops.expand_dims(top / below, 1)

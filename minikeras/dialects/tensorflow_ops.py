@@ -152,6 +152,58 @@ def _known(values: Any) -> Any:
     )
 
 
+@registry.layers.register("AddLoss")
+class AddLoss(Layer):
+    """`model.add_loss(tensor)` of tf.keras: the input is a loss of the model.
+
+    Args:
+        unconditional: Boolean, default False. Kept as tf.keras wrote it.
+    """
+
+    def __init__(self, unconditional: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.unconditional = unconditional
+
+    def call(self, inputs: Any) -> Any:
+        """The input."""
+        return inputs
+
+    def join_model(self, model: Any, tensor: Any) -> None:
+        """Tell the model that holds the layer."""
+        model.add_loss(tensor)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {**super().get_config(), "unconditional": self.unconditional}
+
+
+@registry.layers.register("AddMetric")
+class AddMetric(Layer):
+    """`model.add_metric(tensor)` of tf.keras: the mean of the input is a metric of the model.
+
+    Args:
+        aggregation: `"mean"` or None (default).
+        metric_name: String or None (default). Its name.
+    """
+
+    def __init__(self, aggregation: Any = None, metric_name: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aggregation, self.metric_name = aggregation, metric_name
+
+    def call(self, inputs: Any) -> Any:
+        """The input."""
+        return inputs
+
+    def join_model(self, model: Any, tensor: Any) -> None:
+        """Tell the model that holds the layer."""
+        model.add_metric(tensor, self.metric_name, self.aggregation)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        more = {"aggregation": self.aggregation, "metric_name": self.metric_name}
+        return {**super().get_config(), **more}
+
+
 # Operation of a graph -> function that takes its inputs, where these are the same.
 _NODES = {
     **dict.fromkeys(("Add", "AddV2", "BiasAdd"), "math.add"),
