@@ -65,6 +65,10 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
                 layer._variance_factor = _sample_variance(layer.epsilon)
             elif not standalone:
                 layer._variance_factor = _sample_variance_of_images(layer, numbers)
+        elif kind == "Concatenate":
+            layer._masks_if_any = True
+        elif kind == "TimeDistributed":
+            layer._joins_steps = not _fixed_batch(model)
         elif kind == "MultiHeadAttention" and not standalone and numbers < (2, 10):
             layer._explicit_masks_only, layer.supports_masking = True, False
         if standalone:
@@ -91,6 +95,11 @@ def settle_theano(model: Any) -> None:
         elif type(layer).__name__ == "BatchNormalization":
             # The variance that it tracked was one over the square of what it divided by.
             layer._variance_offset = layer.epsilon
+
+
+def _fixed_batch(model: Any) -> bool:
+    """Whether batches have one size; then `TimeDistributed` went step by step."""
+    return any(one.shape[0] is not None for one in getattr(model, "inputs", None) or ())
 
 
 def _all_layers(model: Any) -> list:

@@ -223,7 +223,7 @@ class CategoricalHinge(LossMetric):
         super().__init__(name, dtype)
 
 
-@registry.metrics.register("KLDivergence", "kl_divergence")
+@registry.metrics.register("KLDivergence", "kl_divergence", "kullback_leibler_divergence")
 class KLDivergence(LossMetric):
     """The mean of `sum(y_true log(y_true / y_pred))` (Kullback-Leibler).
 

@@ -211,6 +211,7 @@ def compile_model(
     if generation < 3:
         loss, metrics, weighted, weights = map(_by_todays_names, (loss, metrics, weighted, weights))
         optimizer = configs.translate_optimizer(optimizer, version, backend)
+        metrics = objectives.binary_accuracies(metrics, loss, version)
         loss, metrics, weighted = (
             objectives.today(configs.translate_loss(loss), version),
             objectives.today(configs.translate_metrics(metrics), version),
