@@ -54,6 +54,7 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
     if not writer.numbers or writer.numbers[0] >= 3:
         return
     numbers, standalone = writer.numbers, writer.standalone
+    model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
     model._mask_is_weight = (2, 3) <= numbers if standalone else numbers < (2, 11)
     model._penalties_in_training_only = standalone and numbers < (1, 2)
@@ -71,6 +72,8 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
             layer._joins_steps = not _fixed_batch(model)
         elif kind == "MultiHeadAttention" and not standalone and numbers < (2, 10):
             layer._explicit_masks_only, layer.supports_masking = True, False
+        elif kind == "UpSampling2D" and standalone and layer.interpolation == "bilinear":
+            layer._way = "bilinear_at_corners"
         if standalone:
             layer._activity_mean = False
     if writer.theano:
@@ -92,9 +95,14 @@ def settle_theano(model: Any) -> None:
             layer._pads_half = True
         elif type(layer).__name__ == "SReLU":
             layer._caps_left = True
-        elif type(layer).__name__ == "BatchNormalization":
+        elif type(layer).__name__ == "BatchNormalization" and _version_of(model) >= (1, 2):
             # The variance that it tracked was one over the square of what it divided by.
             layer._variance_offset = layer.epsilon
+
+
+def _version_of(model: Any) -> tuple:
+    """The version of Keras that wrote a model, as numbers; of none that is known, an old one."""
+    return model.__dict__.get("_writer", (1, 2))
 
 
 def _fixed_batch(model: Any) -> bool:
