@@ -121,7 +121,7 @@ def test_names_that_functions_have_in_tensorflow(name):
 
 
 def layer(kind, name, calls, **config):
-    return {"class_name": kind, "config": {"name": name, **config}}, calls
+    return {"class_name": kind, "config": {"name": name, "trainable": True, **config}}, calls
 
 
 def written_by_keras_3(kind, training, **config):
