@@ -51,9 +51,16 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         backend: The name of its backend, or None.
     """
     writer = writer_of(version, backend)
-    if not writer.numbers or writer.numbers[0] >= 3:
+    if not writer.numbers:
         return
     numbers, standalone = writer.numbers, writer.standalone
+    if numbers >= (3,):
+        for layer in _all_layers(model):
+            # Up to 3.13 a penalty on outputs was their sum over the batch.
+            layer._activity_mean = numbers >= (3, 14)
+            if type(layer).__name__ == "Concatenate":
+                layer._masks_if_any = numbers < (3, 5)
+        return
     model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
     model._mask_is_weight = (2, 3) <= numbers if standalone else numbers < (2, 11)

@@ -194,8 +194,7 @@ def model_from_config(config: Any, generation: int | None = None, version: Any =
 
     if not isinstance(model, Model) and not getattr(model, "saved_alone", False):
         raise ValueError(f"The config describes no model but a {type(model).__name__}.")
-    if generation < 3:
-        eras.settle(model, version, backend)
+    eras.settle(model, version, backend)
     return model
 
 

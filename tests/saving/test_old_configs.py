@@ -250,3 +250,26 @@ def test_the_gates_of_the_state_have_the_regularizer_of_the_inputs():
     kernel, recurrent, _ = model.get_weights()
     total = float(sum(model.losses))
     assert total == pytest.approx(0.5 * ((kernel**2).sum() + (recurrent**2).sum()), rel=1e-5)
+
+
+def test_penalties_on_outputs_were_sums_up_to_keras_3_13():
+    record = keras.Sequential(
+        [keras.Input((1,)), keras.layers.ActivityRegularization(l2=0.5)]
+    ).get_config()
+    got = {}
+    for version in ("3.6.0", "3.15.1"):
+        model = opened({"class_name": "Sequential", "config": record}, version)
+        model(np.full((4, 1), 2.0))
+        got[version] = float(model.losses[0])
+    assert got == {"3.6.0": 8.0, "3.15.1": 2.0}
+
+
+def test_one_output_in_a_list_within_a_sequential_model():
+    inputs = keras.Input((2,))
+    inner = keras.Model(inputs, keras.layers.Dense(2)(inputs), name="inner")
+    config = keras.Sequential([keras.Input((2,)), inner, keras.layers.Dense(1)]).get_config()
+    record = next(one for one in config["layers"] if one["config"]["name"] == "inner")
+    ends = record["config"]["output_layers"]
+    record["config"]["output_layers"] = [ends] if isinstance(ends[0], str) else ends
+    model = opened({"class_name": "Sequential", "config": config}, "3.6.0")
+    assert model.predict(np.ones((1, 2)), verbose=0).shape == (1, 1)
