@@ -982,8 +982,10 @@ def _metric_record(record: dict) -> Any:
         function = inner.get("fn")
         function = function["config"] if isinstance(function, dict) else function
         # The name it was given, without that of the output.
-        short = str(inner.get("name")).rsplit("_", 1)[-1]
-        return short if short in _SHORT_METRICS else function
+        given = str(inner.get("name"))
+        short = given.rsplit("_", 1)[-1]
+        own = isinstance(function, str) and given.endswith(function)
+        return short if short in _SHORT_METRICS and not own else function
     inner.pop("fn", None)
     if inner.get("thresholds", 0) is None:
         inner.pop("thresholds")

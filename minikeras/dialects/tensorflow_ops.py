@@ -299,7 +299,8 @@ class TensorFlowOpLayer(Layer):
         args = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         for position in sorted(self.constants):
             args.insert(position, self.constants[position])
-        name, kwargs, read = self.operation, {}, self._attribute
+        name, read = self.operation, self._attribute
+        kwargs: dict[str, Any] = {}
         run = function_of(_NODES[name])
         if _NODES[name].startswith("math.reduce_"):
             kwargs["keepdims"] = bool(read("keep_dims", "b"))

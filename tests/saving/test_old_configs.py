@@ -273,3 +273,13 @@ def test_one_output_in_a_list_within_a_sequential_model():
     record["config"]["output_layers"] = [ends] if isinstance(ends[0], str) else ends
     model = opened({"class_name": "Sequential", "config": config}, "3.6.0")
     assert model.predict(np.ones((1, 2)), verbose=0).shape == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["sparse_categorical_accuracy", "top_k_categorical_accuracy"])
+def test_metrics_whose_names_end_in_accuracy(name):
+    from minikeras.dialects.configs import translate_metrics
+
+    record = {"class_name": "MeanMetricWrapper", "config": {"name": f"out_{name}", "fn": name}}
+    assert translate_metrics([record]) == [name]
+    record["config"] = {"name": "out_accuracy", "fn": name}
+    assert translate_metrics([record]) == ["accuracy"]
