@@ -135,7 +135,7 @@ class MeanSquaredLogarithmicError(LossMetric):
         super().__init__(name, dtype)
 
 
-@registry.metrics.register("LogCoshError", "log_cosh_error")
+@registry.metrics.register("LogCoshError", "log_cosh_error", "log_cosh", "logcosh")
 class LogCoshError(LossMetric):
     """The mean of `log(cosh(y_pred - y_true))`.
 

@@ -209,6 +209,9 @@ def compile_model(
     weighted, weights = training.get("weighted_metrics"), training.get("loss_weights")
     if generation < 3:
         loss, metrics, weighted, weights = map(_by_todays_names, (loss, metrics, weighted, weights))
+        if isinstance(loss, dict) and "class_name" not in loss:
+            # Outputs without a loss need not be named.
+            loss = {**dict.fromkeys(model.output_names), **loss}
         optimizer = configs.translate_optimizer(optimizer, version, backend)
         metrics = objectives.binary_accuracies(metrics, loss, version)
         loss, metrics, weighted = (
