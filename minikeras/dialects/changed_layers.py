@@ -1,10 +1,10 @@
-"""Layers of today with an option of Keras 1 that they have lost."""
+"""Layers of today with an option of Keras 1 that they have lost, and a regularizer of its."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from minikeras import layers, ops, random
+from minikeras import layers, ops, random, regularizers
 from minikeras.engine import registry
 from minikeras.engine.rng import SeedGenerator
 
@@ -82,3 +82,27 @@ class Keras1Embedding(layers.Embedding):
     def get_config(self) -> dict:
         """The configuration."""
         return {**super().get_config(), "dropout": self.dropout}
+
+
+@registry.regularizers.register("EigenvalueRegularizer")
+class EigenvalueRegularizer(regularizers.Regularizer):
+    """A factor times the largest singular value of a matrix, as nine steps of a power method.
+
+    Args:
+        k: Float. The factor.
+    """
+
+    def __init__(self, k: float) -> None:
+        self.k = float(k)
+
+    def __call__(self, x: Any) -> Any:
+        squares = ops.matmul(ops.transpose(x), x)
+        vector = ops.ones((squares.shape[0], 1), squares.dtype)
+        for _ in range(9):
+            vector = ops.matmul(squares, vector)
+            vector = vector / ops.norm(vector)
+        return self.k * ops.sqrt(ops.sum(ops.matmul(squares, vector) * vector))
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        return {"k": self.k}

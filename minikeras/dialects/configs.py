@@ -218,8 +218,13 @@ _RECURRENT_CLASSES = (
     "ConvLSTM3D",
     "Bidirectional",
 )
-_OLD_ACTIVATION = "hard_sigmoid"
 OLD_HARD_SIGMOID = "keras2_hard_sigmoid"
+_ACTIVATIONS = {
+    "hard_sigmoid": OLD_HARD_SIGMOID,
+    # Functions of TensorFlow, by the names that they have there.
+    "softmax_v2": "softmax",
+    "log_softmax_v2": "log_softmax",
+}
 
 
 def generation_of(version: Any, config: Any = None) -> int:
@@ -273,7 +278,36 @@ def translate_model(config: dict, generation: int) -> dict:
     """
     if generation >= 3:
         return config
-    return _record(config, generation)
+    names: dict[str, str] = {}
+    _find_slashes(config, names)
+    return _record(_renamed(config, names) if names else config, generation)
+
+
+def _find_slashes(value: Any, names: dict[str, str]) -> None:
+    """Collect the names of layers that have a slash, which Keras 3 refuses, with today's."""
+    if isinstance(value, dict):
+        inner = value.get("config")
+        name = inner.get("name") if isinstance(inner, dict) and "class_name" in value else None
+        if isinstance(name, str) and "/" in name:
+            names[name] = without_slashes(name)
+    if isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            _find_slashes(one, names)
+
+
+def without_slashes(name: str) -> str:
+    """A name that Keras 3 takes: in files of Keras 2 it may have slashes."""
+    return name.replace("/", "_")
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, list):
+        return [_renamed(one, names) for one in value]
+    if isinstance(value, dict):
+        return {_renamed(key, names): _renamed(one, names) for key, one in value.items()}
+    return value
 
 
 def _record(record: Any, generation: int) -> Any:
@@ -362,11 +396,14 @@ def _value(key: str, value: Any, generation: int) -> Any:
         return {"tf": "channels_last", "th": "channels_first", "default": None}[value]
     if key == "dtype" and isinstance(value, dict):
         return value.get("config", {}).get("name") or "float32"
-    if key.endswith("activation") and value == _OLD_ACTIVATION:
-        return OLD_HARD_SIGMOID
+    if key.endswith("activation") and isinstance(value, str):
+        return _ACTIVATIONS.get(value, value)
     if key.endswith("initializer") and isinstance(value, str):
         return _INITIALIZERS.get(value, value) if generation == 1 else value
     if key.endswith("regularizer") and isinstance(value, dict) and "class_name" not in value:
+        if value.get("name") == "EigenvalueRegularizer":
+            inner = {one: item for one, item in value.items() if one != "name"}
+            return {"class_name": value["name"], "config": inner}
         return {
             "class_name": "L1L2",
             "config": {"l1": value.get("l1", 0.0), "l2": value.get("l2", 0.0)},
@@ -420,11 +457,12 @@ def _convolution_2d(config: dict, old_name: str, generation: int) -> None:
 
 def _separable(config: dict, old_name: str, generation: int) -> None:
     _convolution_2d(config, old_name, generation)
-    if "kernel_initializer" in config:
-        # Keras 1 had one for both.
-        initializer = config.pop("kernel_initializer")
-        config.setdefault("depthwise_initializer", initializer)
-        config.setdefault("pointwise_initializer", initializer)
+    # tf.keras wrote those of `Conv` too, which say nothing; Keras 1 had one initializer for both.
+    for kind in ("initializer", "regularizer", "constraint"):
+        value = config.pop(f"kernel_{kind}", None)
+        if kind == "initializer" and value is not None:
+            config.setdefault("depthwise_initializer", value)
+            config.setdefault("pointwise_initializer", value)
 
 
 def _average(config: dict, old_name: str, generation: int) -> None:
@@ -444,13 +482,17 @@ def _recurrent(config: dict, old_name: str, generation: int) -> None:
 
 
 def _gru(config: dict, old_name: str, generation: int) -> None:
+    _gated(config, old_name, generation)
+    config.setdefault("reset_after", old_name.startswith("CuDNN"))
+
+
+def _gated(config: dict, old_name: str, generation: int) -> None:
     _recurrent(config, old_name, generation)
     kernel, recurrent = (config.get(f"{one}_regularizer") for one in ("kernel", "recurrent"))
     new = any(isinstance(one, dict) and "Weight" not in str(one) for one in (kernel, recurrent))
     if generation == 1 and config.get("consume_less") in ("cpu", "mem") and new:
         # Keras 1.1 and 1.2 gave the gates of the state the regularizer of the inputs.
         config["recurrent_regularizer"] = kernel
-    config.setdefault("reset_after", old_name.startswith("CuDNN"))
 
 
 def _bidirectional(config: dict, old_name: str, generation: int) -> None:
@@ -478,7 +520,8 @@ def _input_layer(config: dict, old_name: str, generation: int) -> None:
 def _zero_padding(config: dict, old_name: str, generation: int) -> None:
     value = config.get("padding")
     if isinstance(value, dict):
-        value = [value.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
+        sides = ("top", "bottom", "left", "right") if old_name.endswith("2D") else ("left", "right")
+        value = config["padding"] = [value.get(f"{side}_pad", 0) for side in sides]
     if isinstance(value, (list, tuple)) and len(value) == 4:
         # Keras 1: top, bottom, left, right.
         config["padding"] = [list(value[:2]), list(value[2:])]
@@ -542,12 +585,13 @@ _SPECIAL: dict[str, Callable] = {
     **{f"AveragePooling{rank}D": _average for rank in (1, 2, 3)},
     "ConvLSTM2D": _recurrent,
     "SimpleRNN": _recurrent,
-    "LSTM": _recurrent,
+    "LSTM": _gated,
     "GRU": _gru,
     "GRUCell": _gru,
     "Bidirectional": _bidirectional,
     "BatchNormalization": _batch_normalization,
     "InputLayer": _input_layer,
+    "ZeroPadding1D": _zero_padding,
     "ZeroPadding2D": _zero_padding,
     "LeakyReLU": _leaky_relu,
     "ELU": _elu,
@@ -716,12 +760,12 @@ def _node(node: Any, record: dict, key: Callable) -> Any:
     if isinstance(first, list) and len(first) == 1:
         first = first[0]
     args = [first]
+    for name in ("training", "mask", "initial_state", "constants"):
+        if kwargs.get(name, 0) is None:
+            del kwargs[name]
     if record.get("class_name") in _RECURRENT_CLASSES and isinstance(first, list):
         args = [first[0]]
         kwargs["initial_state"] = first[1:]
-    for name in ("training", "mask"):
-        if kwargs.get(name, 0) is None:
-            del kwargs[name]
     return {"args": args, "kwargs": kwargs}
 
 
@@ -772,7 +816,6 @@ def _merged_sequential(record: dict, generation: int) -> dict:
         raise ValueError("A `Merge` layer must be the first one of a Sequential model.")
     layers: list[dict] = []
     inputs: list[list] = []
-    ends: list[list] = []
 
     def follow(branch: list, source: list | None) -> list:
         """Add a chain of layers; returns the key of its last tensor."""
@@ -789,13 +832,21 @@ def _merged_sequential(record: dict, generation: int) -> dict:
             raise ValueError("A branch of a `Merge` layer has no input.")
         return source
 
-    for branch in merge["config"].get("layers", []):
+    def end_of(branch: dict) -> list:
+        """Add the layers of a branch; returns the key of its last tensor."""
         branch = _record(branch, generation)
-        if branch["class_name"] != "Sequential":
-            raise ValueError(
-                "A `Merge` layer in a Sequential model can hold Sequential models only."
-            )
-        ends.append(follow(branch["config"]["layers"], None))
+        config = branch["config"]
+        if branch["class_name"] == "Sequential":
+            return follow(config["layers"], None)
+        if branch["class_name"] != "Functional":
+            raise ValueError("A `Merge` layer in a Sequential model can hold whole models only.")
+        layers.extend(config["layers"])
+        first = config["input_layers"]
+        inputs.extend([first] if _is_triple(first) else first)
+        last = config["output_layers"]
+        return last if _is_triple(last) else last[0]
+
+    ends = [end_of(branch) for branch in merge["config"].get("layers", [])]
     name, config = _merge_layer(merge["config"])
     arguments = [_tensor_config(end) for end in ends]
     layers.append(
@@ -808,6 +859,7 @@ def _merged_sequential(record: dict, generation: int) -> dict:
     )
     last = follow(stack, [config["name"], 0, 0])
     return {
+        **record,
         "class_name": "Functional",
         "config": {
             "name": record["config"].get("name") or "sequential",
@@ -930,8 +982,10 @@ def _metric_record(record: dict) -> Any:
         function = inner.get("fn")
         function = function["config"] if isinstance(function, dict) else function
         # The name it was given, without that of the output.
-        short = str(inner.get("name")).rsplit("_", 1)[-1]
-        return short if short in _SHORT_METRICS else function
+        given = str(inner.get("name"))
+        short = given.rsplit("_", 1)[-1]
+        own = isinstance(function, str) and given.endswith(function)
+        return short if short in _SHORT_METRICS and not own else function
     inner.pop("fn", None)
     if inner.get("thresholds", 0) is None:
         inner.pop("thresholds")
@@ -943,4 +997,10 @@ def _metric_record(record: dict) -> Any:
 
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
-    from minikeras.dialects import changed_layers, layers, objectives, optimizers  # noqa: F401
+    from minikeras.dialects import (  # noqa: F401
+        changed_layers,
+        layers,
+        objectives,
+        optimizers,
+        tensorflow_ops,
+    )

@@ -51,12 +51,21 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         backend: The name of its backend, or None.
     """
     writer = writer_of(version, backend)
-    if not writer.numbers or writer.numbers[0] >= 3:
+    if not writer.numbers:
         return
     numbers, standalone = writer.numbers, writer.standalone
+    if numbers >= (3,):
+        for layer in _all_layers(model):
+            # Up to 3.13 a penalty on outputs was their sum over the batch.
+            layer._activity_mean = numbers >= (3, 14)
+            if type(layer).__name__ == "Concatenate":
+                layer._masks_if_any = numbers < (3, 5)
+        return
+    model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
     model._mask_is_weight = (2, 3) <= numbers if standalone else numbers < (2, 11)
     model._penalties_in_training_only = standalone and numbers < (1, 2)
+    model._metrics_unmasked = standalone and numbers < (2,)
     for layer in _all_layers(model):
         kind = type(layer).__name__
         if kind == "BatchNormalization":
@@ -64,18 +73,26 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
                 layer._variance_factor = _sample_variance(layer.epsilon)
             elif not standalone:
                 layer._variance_factor = _sample_variance_of_images(layer, numbers)
+        elif kind == "Concatenate":
+            layer._masks_if_any = True
+        elif kind == "TimeDistributed":
+            layer._joins_steps = not _fixed_batch(model)
         elif kind == "MultiHeadAttention" and not standalone and numbers < (2, 10):
             layer._explicit_masks_only, layer.supports_masking = True, False
+        elif kind == "UpSampling2D" and standalone and layer.interpolation == "bilinear":
+            layer._way = "bilinear_at_corners"
         if standalone:
             layer._activity_mean = False
     if writer.theano:
-        settle_padding(model)
+        settle_theano(model)
 
 
-def settle_padding(model: Any) -> None:
-    """Let convolutions and pooling with `padding="same"` pad as Theano did.
+def settle_theano(model: Any) -> None:
+    """Let layers compute as they did on Theano.
 
-    Half of a window comes before, whatever the strides, and the rest is cut off.
+    With `padding="same"`, half of a window comes before, whatever the strides, and the rest is cut
+    off. The left of an `SReLU`, which may fall, rises no higher than its middle. Batches are
+    normalized as today, but the variance that is tracked has `epsilon` added.
 
     Args:
         model: The model, as loaded.
@@ -83,6 +100,21 @@ def settle_padding(model: Any) -> None:
     for layer in _all_layers(model):
         if hasattr(layer, "padding") and hasattr(layer, "strides"):
             layer._pads_half = True
+        elif type(layer).__name__ == "SReLU":
+            layer._caps_left = True
+        elif type(layer).__name__ == "BatchNormalization" and _version_of(model) >= (1, 2):
+            # The variance that it tracked was one over the square of what it divided by.
+            layer._variance_offset = layer.epsilon
+
+
+def _version_of(model: Any) -> tuple:
+    """The version of Keras that wrote a model, as numbers; of none that is known, an old one."""
+    return model.__dict__.get("_writer", (1, 2))
+
+
+def _fixed_batch(model: Any) -> bool:
+    """Whether batches have one size; then `TimeDistributed` went step by step."""
+    return any(one.shape[0] is not None for one in getattr(model, "inputs", None) or ())
 
 
 def _all_layers(model: Any) -> list:

@@ -102,6 +102,32 @@ _KERAS_1 = {
 }
 
 
+def binary_accuracies(metrics: Any, loss: Any, version: Any) -> Any:
+    """Metrics with `"accuracy"` as older versions meant it: of each output, where the loss is
+    binary crossentropy.
+
+    Args:
+        metrics: Names of metrics, or lists and dicts of them.
+        loss: Name of the loss, or lists and dicts of them.
+        version: The version of Keras that wrote the file, or None.
+    """
+    from minikeras.dialects.eras import writer_of
+
+    writer = writer_of(version)
+    if not writer.standalone and writer.numbers != (2, 0, 0):
+        return metrics
+    if isinstance(metrics, dict) and "class_name" not in metrics:
+        return {
+            key: binary_accuracies(one, loss.get(key) if isinstance(loss, dict) else loss, version)
+            for key, one in metrics.items()
+        }
+    if isinstance(metrics, list):
+        return [binary_accuracies(one, loss, version) for one in metrics]
+    if metrics in ("accuracy", "acc") and loss == "binary_crossentropy":
+        return {"class_name": "BinaryAccuracy", "config": {"name": metrics}}
+    return metrics
+
+
 def today(names: Any, version: Any) -> Any:
     """Names of losses or metrics in a file, with those of this module where it means them.
 

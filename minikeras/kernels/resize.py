@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic", "area")
 
 _BICUBIC_STEPS = 1024
+_HALF = np.float32(0.5)
 
 
 def _triangle(x: np.ndarray) -> np.ndarray:
@@ -73,6 +75,9 @@ def weights(size: int, output_size: int, interpolation: str, antialias: bool = F
         return np.eye(size)[nearest_indices(size, output_size)]
     if interpolation == "area":
         return _area_weights(size, output_size)
+    if interpolation == "bilinear_at_corners":
+        # TensorFlow 1: positions count from the corners of pixels, not from their centres.
+        return _interpolation_weights(size, output_size, "bilinear", np.float32(0))
     if interpolation in ("bilinear", "bicubic") and not antialias:
         return _interpolation_weights(size, output_size, interpolation)
     kernel = FILTERS[interpolation]
@@ -85,9 +90,10 @@ def weights(size: int, output_size: int, interpolation: str, antialias: bool = F
     return matrix / matrix.sum(1, keepdims=True)
 
 
-def _interpolation_weights(size: int, output_size: int, interpolation: str) -> np.ndarray:
+def _interpolation_weights(
+    size: int, output_size: int, interpolation: str, half: Any = _HALF
+) -> np.ndarray:
     scale = np.float32(size) / np.float32(output_size)
-    half = np.float32(0.5)
     positions = (np.arange(output_size, dtype=np.float32) + half) * scale - half
     base = np.floor(positions)
     offset = positions - base

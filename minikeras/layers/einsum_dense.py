@@ -316,6 +316,8 @@ class Equation:
                     f"Input shape and output shape do not match at shared dimension '{label}'."
                     f" Input shape is {in_size[label]}, and output shape is {size}."
                 )
+            if size is None and label in last[1:]:
+                out_size[label] = in_size[label]
         for label in last:
             if label not in first and label not in kernel:
                 raise ValueError(
@@ -330,7 +332,7 @@ class Equation:
                     " fully specified."
                 )
         self.terms = (first, kernel, last)
-        self.output_shape = tuple(given)
+        self.output_shape = (given[0], *(out_size[label] for label in last[1:]))
         self.kernel_shape = tuple(
             out_size[label] if label in out_size else in_size[label] for label in kernel
         )

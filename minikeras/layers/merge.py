@@ -415,6 +415,9 @@ class Concatenate(Merge):
     (2, 6)
     """
 
+    # In older files, one masked input masks the place; see `dialects.eras`.
+    _masks_if_any = False
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
@@ -481,7 +484,8 @@ class Concatenate(Merge):
             elif len(mask.shape) < len(x.shape):
                 mask = logical_or(ops.expand_dims(mask, axis=-1), ops.zeros_like(x, dtype="bool"))
             masks.append(mask)
-        return ops.any(ops.concatenate(masks, axis=self.axis), axis=-1)
+        joined = ops.concatenate(masks, axis=self.axis)
+        return ops.all(joined, axis=-1) if self._masks_if_any else ops.any(joined, axis=-1)
 
     def get_config(self) -> dict:
         """The configuration."""

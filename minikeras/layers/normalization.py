@@ -161,6 +161,7 @@ class BatchNormalization(_Affine):
 
     # What older versions of Keras multiplied the tracked variance by; see `dialects.eras`.
     _variance_factor: Any = None
+    _variance_offset = 0.0
 
     def __init__(
         self,
@@ -268,7 +269,8 @@ class BatchNormalization(_Affine):
                 gamma = gamma * r
             if not state.inferring:
                 factor = self._variance_factor
-                self._move(mean, variance * factor(len(rows), x.ndim) if factor else variance)
+                tracked = variance * factor(len(rows), x.ndim) if factor else variance
+                self._move(mean, tracked + self._variance_offset)
         else:
             mean, variance = _as(self.moving_mean, dtype), _as(self.moving_variance, dtype)
         inverse = 1 / np.sqrt(variance + dtype.type(self.epsilon))

@@ -340,6 +340,8 @@ class BaseUpSampling(_Spatial):
 
     size: Any
     interpolation = "nearest"
+    # How an older Keras resampled; see `dialects.eras`.
+    _way: str | None = None
 
     def _factors(self) -> tuple[int, ...]:
         return self.size
@@ -352,7 +354,7 @@ class BaseUpSampling(_Spatial):
             y = kernels.repeat(x, factors)
         else:
             sizes = [n * f for n, f in zip(ctx.sizes, factors)]
-            y = kernels.resize(x, sizes, self.interpolation)
+            y = kernels.resize(x, sizes, self._way or self.interpolation)
         return from_last(y, self.data_format)
 
     def backward(self, ctx: Any, dy: Any) -> Any:
@@ -360,7 +362,7 @@ class BaseUpSampling(_Spatial):
         if self.interpolation == "nearest":
             dx = kernels.repeat_gradient(dy, self._factors())
         else:
-            dx = kernels.resize_gradient(dy, ctx.sizes, self.interpolation)
+            dx = kernels.resize_gradient(dy, ctx.sizes, self._way or self.interpolation)
         return from_last(dx, self.data_format)
 
     def _sizes(self, sizes: tuple, input_shape: Any) -> tuple:

@@ -109,6 +109,9 @@ class TimeDistributed(Wrapper):
     (4, 5, 2)
     """
 
+    # How Keras 1 and 2 called the layer, once with all steps of a batch; see `dialects.eras`.
+    _joins_steps = False
+
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
@@ -143,7 +146,7 @@ class TimeDistributed(Wrapper):
         if training is not None and _accepts(type(self.layer), "training"):
             kwargs["training"] = training
         masks = mask if mask is not None and _accepts(type(self.layer), "mask") else None
-        if _is_row_by_row(self.layer):
+        if self._joins_steps or _is_row_by_row(self.layer):
             if masks is not None:
                 kwargs["mask"] = ops.reshape(masks, (batch * length, *masks.shape[2:]))
             rows = ops.reshape(inputs, (batch * length, *inputs.shape[2:]))

@@ -135,7 +135,7 @@ class MeanSquaredLogarithmicError(LossMetric):
         super().__init__(name, dtype)
 
 
-@registry.metrics.register("LogCoshError", "log_cosh_error")
+@registry.metrics.register("LogCoshError", "log_cosh_error", "log_cosh", "logcosh")
 class LogCoshError(LossMetric):
     """The mean of `log(cosh(y_pred - y_true))`.
 
@@ -223,7 +223,7 @@ class CategoricalHinge(LossMetric):
         super().__init__(name, dtype)
 
 
-@registry.metrics.register("KLDivergence", "kl_divergence")
+@registry.metrics.register("KLDivergence", "kl_divergence", "kullback_leibler_divergence")
 class KLDivergence(LossMetric):
     """The mean of `sum(y_true log(y_true / y_pred))` (Kullback-Leibler).
 

@@ -733,6 +733,9 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
                         ) from None
                     rest.append((operation, index, node))
                     continue
+                if "training" in kwargs and kwargs["training"] is _training_default(operation):
+                    # Keras 3.15 writes it as if it had been given.
+                    del kwargs["training"]
                 outputs = operation(*args, **kwargs)
                 made[key] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
             if len(rest) == len(pending):
@@ -762,13 +765,28 @@ def functional_from_config(cls: type, config: dict, custom_objects: dict | None 
         for key, value in config.items()
         if key not in ("name", "trainable", "layers", "input_layers", "output_layers", "dtype")
     }
-    return cls(
+    model = cls(
         inputs,
         outputs,
         name=name,
         **({"trainable": trainable} if trainable is False else {}),
         **extra,
     )
+    for (name, _), tensors in made.items():
+        join = getattr(type(operations.get(name)), "join_model", None)
+        if join is not None:
+            join(operations[name], model, tensors[0])
+    return model
+
+
+def _training_default(operation: Any) -> Any:
+    """What `training` is in the signature of a layer of Keras."""
+    from minikeras.engine.layer import _default_of
+    from minikeras.layers.noise import _Noise
+
+    if not isinstance(operation, Layer):
+        return None
+    return False if isinstance(operation, _Noise) else _default_of(type(operation), "training")
 
 
 class _NotYet(Exception):

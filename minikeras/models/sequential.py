@@ -199,6 +199,9 @@ class Sequential(GraphModel, Model):
                 except TypeError:
                     _check_one_argument(layer)
                     raise
+                if isinstance(x, (list, tuple)) and len(x) == 1:
+                    # Keras 3.0 to 3.6 wrote the one output of a model as a list.
+                    x = x[0]
                 if isinstance(x, (list, tuple, dict)):
                     if layer is not self._stack[-1]:
                         raise ValueError(

@@ -194,8 +194,7 @@ def model_from_config(config: Any, generation: int | None = None, version: Any =
 
     if not isinstance(model, Model) and not getattr(model, "saved_alone", False):
         raise ValueError(f"The config describes no model but a {type(model).__name__}.")
-    if generation < 3:
-        eras.settle(model, version, backend)
+    eras.settle(model, version, backend)
     return model
 
 
@@ -207,9 +206,14 @@ def compile_model(
 
     optimizer = training.get("optimizer_config")
     loss, metrics = training.get("loss"), training.get("metrics")
-    weighted = training.get("weighted_metrics")
+    weighted, weights = training.get("weighted_metrics"), training.get("loss_weights")
     if generation < 3:
+        loss, metrics, weighted, weights = map(_by_todays_names, (loss, metrics, weighted, weights))
+        if isinstance(loss, dict) and "class_name" not in loss:
+            # Outputs without a loss need not be named.
+            loss = {**dict.fromkeys(model.output_names), **loss}
         optimizer = configs.translate_optimizer(optimizer, version, backend)
+        metrics = objectives.binary_accuracies(metrics, loss, version)
         loss, metrics, weighted = (
             objectives.today(configs.translate_loss(loss), version),
             objectives.today(configs.translate_metrics(metrics), version),
@@ -224,8 +228,17 @@ def compile_model(
         loss=_objective(loss, registry.losses),
         metrics=_objective(metrics, registry.metrics),
         weighted_metrics=_objective(weighted, registry.metrics),
-        loss_weights=training.get("loss_weights"),
+        loss_weights=weights,
     )
+
+
+def _by_todays_names(value: Any) -> Any:
+    """Settings by the names of outputs as the translated model has them."""
+    from minikeras.dialects.configs import without_slashes
+
+    if not isinstance(value, dict):
+        return value
+    return {without_slashes(key): one for key, one in value.items()}
 
 
 def _objective(value: Any, home: Any) -> Any:
@@ -251,6 +264,8 @@ def read_weights(
     Raises:
         ValueError: where layers, weights or shapes do not fit; nothing is changed then.
     """
+    from minikeras.dialects.configs import without_slashes
+
     stored = []
     for name in guard.names(group, "layer_names"):
         layer_group = guard.group_at(group, name)
@@ -267,12 +282,19 @@ def read_weights(
             f"Model {model.name!r} is not built yet, so it has no weights to load into. Call it on"
             " data or `build(input_shape)` first."
         )
+    held: list = []
     if by_name:
         index = {layer.name: layer for layer in model.layers}
-        matched = [(index[name], g, w, name) for name, g, w in stored if name in index]
+        today = [(one if one in index else without_slashes(one)) for one, _, _ in stored]
+        matched = [(index[n], g, w, name) for n, (name, g, w) in zip(today, stored) if n in index]
     else:
-        filled = [one for one in stored if one[2]]
+        named = {layer.name: layer for layer in model.layers}
+        held = [one for one in stored if one[2] and _holds_state(named.get(one[0]))]
+        filled = [one for one in stored if one[2] and one not in held]
         targets = [layer for layer in model.layers if layer.weights]
+        if origin.generation == 1 and {one[0] for one in filled} == {one.name for one in targets}:
+            # A `Merge` of models was laid out branch by branch.
+            targets = [named[one[0]] for one in filled]
         if len(filled) != len(targets):
             raise ValueError(
                 "Layer count mismatch when loading weights from file. Model expected"
@@ -301,14 +323,25 @@ def read_weights(
                 if dataset is None:
                     raise ValueError(f"The file lists a weight {weight_name!r} but lacks it.")
                 values.append((variable, guard.read_array(dataset, variable.shape)))
+    state = [
+        (named[name], [guard.read_array(guard.dataset_at(held_group, one)) for one in weight_names])
+        for name, held_group, weight_names in held
+    ]
     for variable, value in values:
         variable.take(value)
+    for layer, arrays in state:
+        layer.load_legacy_state(arrays)
     if origin.theano:
         from minikeras.dialects import eras
 
         # The names of weights are all that says so in a file of Keras 1.
-        eras.settle_padding(model)
+        eras.settle_theano(model)
     return pieces, origin
+
+
+def _holds_state(layer: Any) -> bool:
+    """Whether a layer without weights takes the weights that it had in Keras 2."""
+    return hasattr(type(layer), "load_legacy_state") and not layer.weights
 
 
 def _build_to_fit(model: Any, stored: list) -> None:

@@ -368,6 +368,9 @@ def _by_kind(
         values.append((optimizer._iterations, np.asarray(np.round(count), "int64")))
     if kind == "Nadam" and len(rest) > per_kind * len(lists) and rest[0].shape == ():
         values.append((optimizer._u_product, guard.read_array(rest.pop(0), ())))
+    if kind == "Ftrl":
+        # This one wrote them variable by variable.
+        rest = [*rest[::2], *rest[1::2]]
     for own in lists:
         if len(rest) < per_kind:
             return None

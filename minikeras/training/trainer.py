@@ -22,9 +22,10 @@ QUIET = np.errstate(all="ignore")
 class Trainer(Steps):
     """What makes a layer a model: training, evaluation and prediction."""
 
-    # How older versions of Keras took losses; see `dialects.eras`.
+    # How older versions of Keras took losses and metrics; see `dialects.eras`.
     _mask_is_weight = False
     _penalties_in_training_only = False
+    _metrics_unmasked = False
 
     # Fitting
 

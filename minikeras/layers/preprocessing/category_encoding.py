@@ -341,6 +341,13 @@ class Discretization(CategoryLayer):
         if len(store.keys()) == 1:
             self.summary = np.asarray(store["0"])
 
+    def load_legacy_state(self, arrays: list) -> None:
+        """Take the summary that an `.h5` of Keras 2 holds, and the boundaries from it."""
+        if len(arrays) == 1 and arrays[0].ndim == 2 and len(arrays[0]) == 2:
+            self.summary = arrays[0].astype("float32")
+            if self.bin_boundaries is None:
+                self.finalize_state()
+
     def _depth(self) -> int | None:
         return self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1
 

@@ -424,6 +424,9 @@ class IndexLookup(CategoryLayer):
         if lines:
             self.set_vocabulary([self._parse(line) for line in lines], self.idf_weights)
 
+    def load_legacy_state(self, arrays: list) -> None:
+        """Leave what an `.h5` of Keras 2 holds: the weights of "tf_idf" are in the config too."""
+
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {
