@@ -25,7 +25,8 @@ import expected
 for _variable in "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS".split():
     os.environ[_variable] = "1"
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", MPLBACKEND="Agg")
-os.environ.update(JAX_PLATFORMS="cpu")
+# JAX tells dtypes: compiling each call for that takes most of the time, and gigabytes.
+os.environ.update(JAX_PLATFORMS="cpu", JAX_DISABLE_JIT="1")
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
