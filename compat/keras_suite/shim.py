@@ -336,7 +336,7 @@ def operation_of(name: str, function: Callable) -> type:
     parameters = list(inspect.signature(function).parameters)
 
     def call(self: Any, *args: Any, **options: Any) -> Any:
-        if any(callable(one) for one in self.args) or parameters[0] == "subscripts":
+        if any(callable(one) for one in self.args) or parameters[0] in ("subscripts", "shape"):
             return function(*self.args, *args, **{**self.options, **options})
         settings = dict(zip(parameters[len(args) :], self.args))
         return function(*args, **{**settings, **self.options, **options})

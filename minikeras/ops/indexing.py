@@ -71,7 +71,10 @@ class GetItem(Kernel):
                 else one
                 for one in keys
             )
-            shapes.append(_indexed_shape(dummy(x, fill), part, x.shape))
+            try:
+                shapes.append(_indexed_shape(dummy(x, fill), part, x.shape))
+            except IndexError as error:
+                raise ValueError(f"{error}. Received: key={key}, x of shape {x.shape}") from None
         shape = tuple(m if m == n else None for m, n in zip(*shapes))
         return KerasTensor(shape, dtype=x.dtype)
 

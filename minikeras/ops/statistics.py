@@ -454,7 +454,7 @@ class View(Kernel):
         dtype = x.dtype if self.dtype is None else dtypes.to_numpy_dtype(self.dtype)
         ctx.same = dtype == x.dtype
         try:
-            return np.ascontiguousarray(x).view(dtype)
+            return (np.ascontiguousarray(x) if x.ndim else x).view(dtype)
         except ValueError as error:
             raise ValueError(
                 f"Cannot view array of shape {x.shape} and dtype {x.dtype} as dtype {dtype}:"
