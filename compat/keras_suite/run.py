@@ -164,7 +164,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--results", action="store_true", help="write RESULTS.md and stop")
     parser.add_argument("--all", action="store_true", help="also files that are not run otherwise")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--limit", type=float, default=600, help="seconds a file")
+    parser.add_argument("--limit", type=float, default=600, help="seconds of computing a file")
     parser.add_argument("-k", help="only tests with this in their name")
     parser.add_argument("--json", help="write the outcomes here")
     parser.add_argument("--failures", action="store_true", help="print why tests fail")
