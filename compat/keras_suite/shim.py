@@ -134,7 +134,16 @@ FLOATS = ("bfloat16", "float16", "float32", "float64")
 INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 FLOATS_8 = ("float8_e4m3fn", "float8_e5m2")
 # In Keras's order: tests are made of their pairs, and a pair has its own name each way round.
-DTYPES = (*FLOATS[1:], *INTEGERS, "bfloat16", "bool", "string", *FLOATS_8, "complex64", "complex128")
+DTYPES = (
+    *FLOATS[1:],
+    *INTEGERS,
+    "bfloat16",
+    "bool",
+    "string",
+    *FLOATS_8,
+    "complex64",
+    "complex128",
+)
 
 # Flags and constants, by the name inside Keras.
 VALUES: dict[str, Any] = {
@@ -343,6 +352,7 @@ def operation_of(name: str, function: Callable) -> type:
 
     def create(self: Any, *args: Any, name: str | None = None, **options: Any) -> None:
         self.args, self.options, self.name = args, options, name
+        vars(self).update(options)
 
     members = {"__init__": create}
     for method in ("__call__", "call", "symbolic_call", "compute_output_spec"):

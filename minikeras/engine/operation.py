@@ -545,6 +545,8 @@ def _evaluate_twice(function: Any, args: tuple, kwargs: dict, leaves: list) -> t
     # Cropping needs large images, padding to a size small ones.
     ways.append((_plain_fill(360, 480), _plain_fill(420, 600)))
     ways.append((_plain_fill(2, 3), _plain_fill(3, 4)))
+    # What is unknown may be the same everywhere.
+    ways.append((_plain_fill(7, 7), _plain_fill(11, 11)))
     problem: Exception | None = None
     for way in ways:
         try:

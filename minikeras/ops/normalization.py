@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,10 @@ def layer_normalization(
         epsilon: Number. Defaults to `epsilon()`.
 
     Raises:
-        ValueError: for `rms_scaling`, which is deprecated: use `rms_normalization`.
+        TypeError: for arguments that are not known.
+
+    The deprecated `rms_scaling=True` divides by the standard deviation, without the mean taken off
+    and without `beta`: `rms_normalization` is what its name says.
 
     Example:
 
@@ -189,10 +193,27 @@ def layer_normalization(
     (1, 2)
     """
     if kwargs.pop("rms_scaling", False):
-        raise ValueError("`rms_scaling=True` is deprecated. Use `ops.rms_normalization`.")
+        warnings.warn(
+            "You passed `rms_scaling=True`, which is deprecated. It scales the input by the"
+            " variance, not the root mean square. Use `ops.rms_normalization` instead.",
+            stacklevel=2,
+        )
+        return _scaled_by_deviation(x, gamma, axis=static(axis), epsilon=epsilon)
     if kwargs:
         raise TypeError(f"Unknown arguments: {sorted(kwargs)}")
     return LayerNorm(static(axis), epsilon)(x, gamma, beta)
+
+
+@composite(tensors=1, optional=("gamma",))
+def _scaled_by_deviation(x: Any, gamma: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+    x = tensor(x)
+    wide = cast(x, dtypes.result_type(x.dtype, "float32"))
+    y = wide * rsqrt(var(wide, axis=axis, keepdims=True) + (epsilon or config.epsilon()))
+    if gamma is not None:
+        axes = canonical_axes(axis, len(x.shape))
+        shape = [size if i in axes else 1 for i, size in enumerate(x.shape)]
+        y = y * reshape(cast(gamma, wide.dtype), shape)
+    return cast(y, x.dtype)
 
 
 @composite(tensors=1, optional=("scale",), name="RMSNorm")
