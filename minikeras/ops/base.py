@@ -417,7 +417,7 @@ _HOMES = {
         " TanhShrink Threshold Unfold"
     ),
     "linalg": (
-        "Cholesky CholeskyInverse Det Eig Eigh Inv Lstsq LuFactor MatrixRank Norm Pinv Qr SVD"
+        "Cholesky CholeskyInverse Det Eig Eigh Inv JVP Lstsq LuFactor MatrixRank Norm Pinv Qr SVD"
         " Solve SolveTriangular"
     ),
     "math": (

@@ -506,6 +506,8 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> An
     return (plain, tangent, aux) if has_aux else (plain, tangent)
 
 
+operations.objects()["JVP"].differentiable = False  # type: ignore[attr-defined]  # not recorded
+
 __all__ = [
     "associative_scan", "cond", "fori_loop", "jvp", "map", "rearrange", "scan",
     "switch", "vectorized_map", "while_loop",

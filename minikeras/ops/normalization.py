@@ -198,14 +198,13 @@ def layer_normalization(
             " variance, not the root mean square. Use `ops.rms_normalization` instead.",
             stacklevel=2,
         )
-        return _scaled_by_deviation(x, gamma, axis=static(axis), epsilon=epsilon)
+        return _scaled_by_deviation(x, gamma, static(axis), epsilon)
     if kwargs:
         raise TypeError(f"Unknown arguments: {sorted(kwargs)}")
     return LayerNorm(static(axis), epsilon)(x, gamma, beta)
 
 
-@composite(tensors=1, optional=("gamma",))
-def _scaled_by_deviation(x: Any, gamma: Any = None, axis: Any = -1, epsilon: Any = None) -> Any:
+def _scaled_by_deviation(x: Any, gamma: Any, axis: Any, epsilon: Any) -> Any:
     x = tensor(x)
     wide = cast(x, dtypes.result_type(x.dtype, "float32"))
     y = wide * rsqrt(var(wide, axis=axis, keepdims=True) + (epsilon or config.epsilon()))
