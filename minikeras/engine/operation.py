@@ -120,7 +120,7 @@ def _named(operation: Any, leaves: list, options: dict, result: Any) -> Any:
     if name is None:
         kinds = [
             leaf._dtype if isinstance(leaf, Variable) else getattr(leaf, "dtype", type(leaf))
-            for leaf in leaves
+            for leaf in leaves[operation.named_by]
             if hasattr(leaf, "dtype") or isinstance(leaf, (bool, int, float, complex))
         ]
         narrow = {kind for kind in kinds if kind in dtypes.FLOAT8}
@@ -163,6 +163,8 @@ class Operation:
     """
 
     composite = True
+    # The operands that decide whether the result is of a type that NumPy does not have.
+    named_by = slice(None)
     # A method `infer(run, array)` that gives what `forward` gives in inference, without a context.
     infer: Any = None
     _init_args: tuple = ((), {})

@@ -141,6 +141,7 @@ class Where(Kernel):
     """One of two values, by condition."""
 
     scalars = True
+    named_by = builtins.slice(1, None)
 
     def forward(self, ctx: Any, condition: Any, a: Any, b: Any) -> Any:
         dtype = common_dtype(a, b)
