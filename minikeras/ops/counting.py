@@ -120,7 +120,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
         raise ValueError(f"Argument `range` must be a tuple of two elements. Received: {range=}")
     if range and range[1] < range[0]:
         raise ValueError(
-            f"The second element of range must be greater than the first. Received: range={range}"
+            f"The second element of `range` must be greater than the first. Received: range={range}"
         )
     return Histogram(bins, range)(x)
 
