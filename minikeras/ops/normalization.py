@@ -117,6 +117,7 @@ class LayerNorm(Kernel):
     axis: Any = -1
     epsilon: Any = None
     rms_scaling: bool = False
+    named_by = slice(1)
 
     def forward(self, ctx: Any, x: Any, gamma: Any = None, beta: Any = None) -> Any:
         axes = canonical_axes(self.axis, x.ndim)
