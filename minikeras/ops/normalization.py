@@ -120,6 +120,11 @@ class LayerNorm(Kernel):
     named_by = slice(1)
 
     def forward(self, ctx: Any, x: Any, gamma: Any = None, beta: Any = None) -> Any:
+        if self.rms_scaling:
+            raise NotImplementedError(
+                "A graph with `rms_scaling=True` in its layer normalization is not read. Build it"
+                " anew with `ops.layer_normalization(..., rms_scaling=True)`."
+            )
         axes = canonical_axes(self.axis, x.ndim)
         wide = (
             x.astype(np.result_type(x.dtype, "float32"), copy=False)
