@@ -16,6 +16,7 @@ from typing import Any
 from minikeras import ops
 from minikeras.engine import registry
 from minikeras.kernels import activation as kernels
+from minikeras.ops.activation import softmax_along
 
 __all__ = [
     "celu",
@@ -184,7 +185,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> activations.softmax([0.0, 0.0]).numpy()
     array([0.5, 0.5], dtype=float32)
     """
-    return ops.softmax(x, axis=axis)
+    return softmax_along(x, axis)
 
 
 @_activation()

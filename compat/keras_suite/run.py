@@ -25,7 +25,8 @@ import expected
 for _variable in "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS".split():
     os.environ[_variable] = "1"
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", MPLBACKEND="Agg")
-os.environ.update(JAX_PLATFORMS="cpu")
+# JAX tells dtypes: compiling each call for that takes most of the time, and gigabytes.
+os.environ.update(JAX_PLATFORMS="cpu", JAX_DISABLE_JIT="1")
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
@@ -163,7 +164,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--results", action="store_true", help="write RESULTS.md and stop")
     parser.add_argument("--all", action="store_true", help="also files that are not run otherwise")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--limit", type=float, default=600, help="seconds a file")
+    parser.add_argument("--limit", type=float, default=600, help="seconds of computing a file")
     parser.add_argument("-k", help="only tests with this in their name")
     parser.add_argument("--json", help="write the outcomes here")
     parser.add_argument("--failures", action="store_true", help="print why tests fail")

@@ -8,6 +8,7 @@ import numpy as np
 
 from minikeras import config, ops, random
 from minikeras.engine.symbolic import KerasTensor
+from minikeras.ops.activation import softmax_along
 
 
 def _format(data_format: str | None) -> str:
@@ -109,7 +110,7 @@ def categorical_focal_crossentropy(
     from_logits: bool = False,
     axis: int = -1,
 ) -> Any:
-    y = ops.softmax(output, axis=axis) if from_logits else output
+    y = softmax_along(output, axis) if from_logits else output
     y = y / ops.sum(y, axis=axis, keepdims=True)
     y = ops.clip(y, config.epsilon(), 1.0 - config.epsilon())
     return ops.sum(alpha * ops.power(1.0 - y, gamma) * -target * ops.log(y), axis=axis)

@@ -120,10 +120,19 @@ class Operators:
         return bool(self._concrete())
 
     def __int__(self) -> int:
-        return int(self._concrete().item())  # of any shape, if it is one number
+        return int(self._number())
 
     def __float__(self) -> float:
-        return float(self._concrete().item())
+        return float(self._number())
+
+    def _number(self) -> Any:
+        array = self._concrete()
+        if array.size != 1:
+            raise TypeError(
+                "Only scalar arrays can be converted to Python scalars. Received: shape="
+                f"{array.shape}"
+            )
+        return array.item()  # of any shape, if it is one number
 
     def __complex__(self) -> complex:
         return complex(self._concrete())
@@ -280,6 +289,10 @@ def _named_array(variable: Any) -> np.ndarray:
     return dtypes.labelled(variable.array, name) if name in dtypes.NARROW else variable.array
 
 
+class SymbolicError(TypeError, ValueError):
+    """Something asked a symbolic tensor for its value."""
+
+
 class KerasTensor(Operators):
     """A symbolic tensor: a shape and a dtype, and how it came about.
 
@@ -324,7 +337,7 @@ class KerasTensor(Operators):
 
     @shape.setter
     def shape(self, value: Any) -> None:
-        raise AttributeError("The shape of a KerasTensor cannot be changed.")
+        raise AttributeError("The `shape` attribute of KerasTensor is immutable.")
 
     @property
     def dtype(self) -> str:
@@ -333,7 +346,7 @@ class KerasTensor(Operators):
 
     @dtype.setter
     def dtype(self, value: Any) -> None:
-        raise AttributeError("The dtype of a KerasTensor cannot be changed.")
+        raise AttributeError("The `dtype` attribute of KerasTensor is immutable.")
 
     @property
     def sparse(self) -> bool:
@@ -364,10 +377,11 @@ class KerasTensor(Operators):
         return operator("squeeze")(self, axis)
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
-        raise TypeError(
-            "A KerasTensor is symbolic: it has no value yet. It can be passed to layers and"
-            " `minikeras.ops` functions while a model is built, not to NumPy or Python functions."
-            " Wrap such code in a Layer, or in `minikeras.layers.Lambda` with `ops` inside."
+        raise SymbolicError(
+            "A KerasTensor is symbolic: it doesn't have any actual numerical value. While a model"
+            " is built it can be passed to layers and `minikeras.ops` functions, not to NumPy or"
+            " Python functions. Wrap such code in a Layer, or in `minikeras.layers.Lambda` with"
+            " `ops` inside."
         )
 
     _concrete = _no_value
@@ -392,7 +406,7 @@ class KerasTensor(Operators):
         raise TypeError("KerasTensors cannot be changed. Use `minikeras.ops.slice_update`.")
 
     def __iter__(self) -> Any:
-        raise TypeError("Iterating over a symbolic KerasTensor is not supported.")
+        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported.")
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)

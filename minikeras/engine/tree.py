@@ -1,4 +1,4 @@
-"""Nested structures of lists, tuples and dicts: flatten, rebuild, map.
+"""Nested structures of lists, tuples, deques and dicts: flatten, rebuild, map.
 
 Plain dicts are walked in sorted key order and `OrderedDict`s in their own, as in `keras.tree`.
 `None` is a leaf.
@@ -6,16 +6,17 @@ Plain dicts are walked in sorted key order and `OrderedDict`s in their own, as i
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_SEQUENCES = (list, tuple)
+_SEQUENCES = (list, tuple, deque)
+_NESTED = (*_SEQUENCES, dict)
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether `structure` is a list, tuple or dict."""
-    return isinstance(structure, (list, tuple, dict))
+    """Whether `structure` is a list, tuple, deque or dict."""
+    return isinstance(structure, _NESTED)
 
 
 def keys_of(mapping: dict) -> list:
@@ -30,7 +31,7 @@ def keys_of(mapping: dict) -> list:
 
 def flatten(structure: Any) -> list:
     """The leaves of `structure`, left to right."""
-    if not isinstance(structure, (list, tuple, dict)):
+    if not isinstance(structure, _NESTED):
         return [structure]
     leaves: list = []
     _flatten(structure, leaves)
@@ -56,16 +57,20 @@ def rebuild(structure: Any, children: Iterable) -> Any:
         return tuple(children)
     if isinstance(structure, list):
         return list(children)
+    if isinstance(structure, deque):
+        return deque(children, structure.maxlen)
     walked = dict(zip(keys_of(structure), children))
     ordered = ((key, walked[key]) for key in structure)
+    if isinstance(structure, defaultdict):
+        return defaultdict(structure.default_factory, ordered)
     return OrderedDict(ordered) if isinstance(structure, OrderedDict) else dict(ordered)
 
 
 def map_structure(function: Callable, structure: Any, *others: Any) -> Any:
     """Apply `function` to matching leaves of the structures and keep the shape of the first."""
-    if isinstance(structure, (list, tuple)):
+    if isinstance(structure, _SEQUENCES):
         for other in others:
-            if not isinstance(other, (list, tuple)) or len(other) != len(structure):
+            if not isinstance(other, _SEQUENCES) or len(other) != len(structure):
                 raise ValueError(
                     f"The structures do not match. Received: {structure!r} and {other!r}"
                 )

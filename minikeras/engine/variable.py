@@ -92,7 +92,7 @@ class Variable(Operators):
         "synchronization",
         "_regularizer",
         "_constraint",
-        "overwrite_with_gradient",
+        "_overwrite_with_gradient",
         "owner",
         "arena",
         "_pending",
@@ -133,7 +133,7 @@ class Variable(Operators):
         self.synchronization = synchronization
         self._regularizer: Any = None
         self._constraint: Any = None
-        self.overwrite_with_gradient = False
+        self._overwrite_with_gradient = False
         self.arena: Any = None
         self._pending: Any = None
         if isinstance(initializer, str):
@@ -218,6 +218,17 @@ class Variable(Operators):
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether the gradient replaces the value."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"`overwrite_with_gradient` must be a boolean. Received: {value!r}")
+        self._overwrite_with_gradient = value
 
     @property
     def trainable(self) -> bool:

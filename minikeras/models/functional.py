@@ -17,7 +17,7 @@ from minikeras.engine.recording import Node
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.models.model import Model
 from minikeras.training.trainer import Trainer
-from minikeras.tree import flatten_with_path
+from minikeras.tree import assert_same_structure, flatten_with_path, map_shape_structure
 
 
 class GraphModel:
@@ -87,6 +87,9 @@ class Function(Operation):
         inputs: `KerasTensor`, or structure of them.
         outputs: `KerasTensor`, or structure of them.
         name: String. Defaults to an automatic name.
+
+    Raises:
+        ValueError: when called, if the arguments do not have the structure and shapes of `inputs`.
     """
 
     _keras_module = "keras"
@@ -112,10 +115,35 @@ class Function(Operation):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """The outputs for symbolic inputs."""
+        self._check(inputs)
         return replay(self, inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for shapes of the inputs."""
+        found = self.compute_output_spec(map_shape_structure(KerasTensor, input_shape))
+        return tree.map_structure(lambda leaf: leaf.shape, found)
+
+    def _check(self, inputs: Any) -> None:
+        try:
+            assert_same_structure(inputs, self._inputs_struct)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.name!r} was called with an invalid input structure. Expected that of"
+                f" {self._inputs_struct}. Received: {inputs}"
+            ) from error
+        for given, symbolic in zip(tree.flatten(inputs), self.graph.inputs):
+            shape = tuple(np.shape(given) if not hasattr(given, "shape") else given.shape)
+            if len(shape) != len(symbolic.shape) or any(
+                a != b and None not in (a, b) for a, b in zip(shape, symbolic.shape)
+            ):
+                raise ValueError(
+                    f"{self.name!r} was called with incompatible inputs. Expected"
+                    f" shape={symbolic.shape} for {symbolic.name!r}. Received shape={shape}"
+                )
 
     def call(self, inputs: Any) -> Any:
         """Compute the outputs from `inputs`."""
+        self._check(inputs)
         values = flatten_inputs(self, inputs)
         mapping = {id(one): value for one, value in zip(self.graph.inputs, values)}
         for step in self.graph.steps:
@@ -133,7 +161,7 @@ def set_graph(model: Any, inputs: Any, outputs: Any) -> None:
     for name, structure in (("inputs", inputs), ("outputs", outputs)):
         leaves = tree.flatten(structure)
         if not leaves:
-            raise ValueError(f"Argument `{name}` of a model must not be empty.")
+            raise ValueError(f"`{name}` argument cannot be empty. Received: {structure}")
         for leaf in leaves:
             if not isinstance(leaf, KerasTensor):
                 raise ValueError(
@@ -142,8 +170,12 @@ def set_graph(model: Any, inputs: Any, outputs: Any) -> None:
                     f" {leaf!r} of type {type(leaf)}"
                 )
     flat = tree.flatten(inputs)
+    from minikeras.layers.core import Input, InputLayer
+
+    for tensor in flat:
+        if tensor._keras_history is None:
+            InputLayer(input_tensor=tensor, name=tensor.name)
     if any(not _is_input(tensor) for tensor in flat):
-        from minikeras.layers.core import Input
 
         def make_input(tensor: KerasTensor) -> KerasTensor:
             return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
@@ -165,7 +197,8 @@ def _unconnected(inputs: Any, outputs: Any) -> str:
             Graph(tree.flatten(inputs), [leaf])
         except NotConnectedError:
             name = ".".join(map(str, path))
-            return f"Output with path `{name}` is not connected to `inputs`. " if name else ""
+            what = f"with path `{name}`" if name else f"`{leaf.name}`"
+            return f"Output {what} is not connected to `inputs`. "
     return ""
 
 
@@ -185,11 +218,6 @@ def pack_outputs(model: Any, results: list) -> Any:
 
 def _is_input(tensor: KerasTensor) -> bool:
     history = tensor._keras_history
-    if history is None:
-        raise ValueError(
-            f"The input {tensor} was not made by `minikeras.Input` or a layer. A model needs inputs"
-            " that are."
-        )
     return history.operation._inbound_nodes[history.node_index].is_input
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from minikeras import config
@@ -250,9 +251,22 @@ def _softmax_axis(x: Any, axis: Any) -> Any:
     return axis
 
 
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax_along(x: Any, axis: Any = -1) -> Any:
+    """`softmax` without a warning where there is one value to choose from."""
     x = tensor(x)
     return Softmax(_softmax_axis(x, axis))(x)
+
+
+def softmax(x: Any, axis: Any = -1) -> Any:
+    x = tensor(x)
+    if isinstance(axis, int) and -len(x.shape) <= axis < len(x.shape) and x.shape[axis] == 1:
+        warnings.warn(
+            f"You are using a softmax over axis {axis} of a tensor of shape {x.shape}. This axis"
+            " has size 1. The softmax operation will always return the value 1, which is likely"
+            " not what you intended. Did you mean to use a sigmoid instead?",
+            stacklevel=2,
+        )
+    return softmax_along(x, axis)
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -261,6 +275,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
+    x = tensor(x)
+    canonical_axes(axis, len(x.shape))
     return Sparsemax(axis)(x)
 
 

@@ -176,7 +176,12 @@ def canonical_axis(axis: Any, ndim: int, argument: str = "axis") -> int:
     Raises:
         ValueError: if there is no such axis.
     """
-    axis = axis.__index__()
+    try:
+        axis = axis.__index__()
+    except AttributeError:
+        raise TypeError(
+            f"Argument `{argument}` must be an integer. Received: {argument}={axis!r}"
+        ) from None
     if not -ndim <= axis < ndim:
         raise ValueError(
             f"Argument `{argument}`: axis {axis} is out of bounds for a tensor of {ndim} axes. It"
@@ -317,6 +322,7 @@ def composite(
     tensors: int = 1,
     optional: tuple = (),
     name: str | None = None,
+    spec: Callable | None = None,
 ) -> Any:
     """Decorator: a function made of other operations, as an operation of its own.
 
@@ -325,9 +331,13 @@ def composite(
             are the options of the operation.
         optional: Names of further arguments that are tensors or None.
         name: Name of the class. Defaults to that of the function in CamelCase.
+        spec: Function of the same arguments: the symbolic outputs. By default they are found by
+            running the function on made-up values, which knows little of sizes that are unknown.
     """
     if function is None:
-        return functools.partial(composite, tensors=tensors, optional=optional, name=name)
+        return functools.partial(
+            composite, tensors=tensors, optional=optional, name=name, spec=spec
+        )
     body = function
     signature = inspect.signature(body)
     parameters = list(signature.parameters.values())
@@ -338,11 +348,15 @@ def composite(
         return body(*args, **{**{key: getattr(self, key) for key in self.fields}, **tensors})
 
     options = [one for one in parameters[tensors:] if one.name not in optional]
-    defaults = {
+    members: dict = {
         parameter.name: parameter.default
         for parameter in options
         if parameter.default is not inspect.Parameter.empty
     }
+    if spec is not None:
+        members["compute_output_spec"] = lambda self, *args: spec(
+            *args, **{key: getattr(self, key) for key in self.fields}
+        )
     operation = type(
         class_name,
         (_Composite,),
@@ -351,7 +365,7 @@ def composite(
             "__module__": body.__module__,
             "__annotations__": {parameter.name: "Any" for parameter in options},
             "call": call,
-            **defaults,
+            **members,
         },
     )
 
@@ -403,7 +417,7 @@ _HOMES = {
         " TanhShrink Threshold Unfold"
     ),
     "linalg": (
-        "Cholesky CholeskyInverse Det Eig Eigh Inv Lstsq LuFactor MatrixRank Norm Pinv Qr SVD"
+        "Cholesky CholeskyInverse Det Eig Eigh Inv JVP Lstsq LuFactor MatrixRank Norm Pinv Qr SVD"
         " Solve SolveTriangular"
     ),
     "math": (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import tree
-from minikeras.engine.operation import Operation, any_symbolic
+from minikeras.engine.operation import Operation, any_symbolic, infer_spec
 from minikeras.engine.registry import operations
 from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 from minikeras.ops.base import array_of, static, tensor
@@ -31,13 +31,19 @@ class _Flow(Operation):
         return type(self).function(*args, **kwargs)
 
 
-def _flow(name: str) -> Callable:
-    """Decorator: one node when anything among the arguments is symbolic."""
+def _flow(name: str, spec: Callable | None = None) -> Callable:
+    """Decorator: one node when anything among the arguments is symbolic.
+
+    `spec`, a function of the same arguments, gives the symbolic outputs without a run.
+    """
 
     def decorator(function: Callable) -> Callable:
         from functools import wraps
 
-        kind = type(name, (_Flow,), {"function": staticmethod(function), "__doc__": name})
+        members: dict = {"function": staticmethod(function), "__doc__": name}
+        if spec is not None:
+            members["compute_output_spec"] = lambda self, *args, **kwargs: spec(*args, **kwargs)
+        kind = type(name, (_Flow,), members)
         operations.register(name)(kind)
 
         @wraps(function)
@@ -59,7 +65,25 @@ def _truth(pred: Any) -> bool:
     return bool(np.all(array_of(pred)))
 
 
-@_flow("Cond")
+def _specs(structure: Any) -> Any:
+    return tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), structure)
+
+
+def _cond_spec(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
+    one, other = (infer_spec(branch, (), {}) for branch in (true_fn, false_fn))
+    found = [
+        [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in tree.flatten(result)]
+        for result in (one, other)
+    ]
+    if found[0] != found[1]:
+        raise ValueError(
+            "`true_fn` and `false_fn` must return outputs of the same structure, shapes and"
+            f" dtypes. Received: {found[0]} and {found[1]}"
+        )
+    return one
+
+
+@_flow("Cond", _cond_spec)
 def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     """`true_fn()` if `pred` holds, else `false_fn()`.
 
@@ -91,7 +115,14 @@ def switch(index: Any, branches: Any, *operands: Any) -> Any:
     return branches[index](*operands)
 
 
-@_flow("WhileLoop")
+def _while_spec(
+    cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None
+) -> Any:
+    # What a loop ends with is like what it starts with; how long it takes is not known.
+    return _specs(tree.map_structure(tensor, loop_vars))
+
+
+@_flow("WhileLoop", _while_spec)
 def while_loop(
     cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None
 ) -> Any:
@@ -419,6 +450,7 @@ def _groups(side: str) -> list:
     return [inner.split() if inner or not name else [name] for inner, name in found]
 
 
+@_flow("JVP")
 def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     """The value of a function and its derivative in a direction.
 
@@ -440,7 +472,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> An
     >>> float(y), float(dy)
     (9.0, 6.0)
     """
-    from minikeras.engine.context import Run
+    from minikeras.engine.context import Run, state
     from minikeras.engine.recording import Recording
 
     run = Run(training=None, recording=True)
@@ -458,7 +490,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> An
     for leaf in leaves:
         array = tensor(leaf).array
         derivative = np.zeros(array.size, array.dtype)
-        if getattr(leaf, "recording", None) is recording:
+        if getattr(leaf, "recording", None) is recording and not state.inferring:
             for i in range(array.size):
                 seed = np.zeros(array.size, array.dtype)
                 seed[i] = 1
@@ -473,6 +505,8 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> An
     tangent = tree.pack_sequence_as(outputs, derivatives)
     return (plain, tangent, aux) if has_aux else (plain, tangent)
 
+
+operations.objects()["JVP"].differentiable = False  # type: ignore[attr-defined]  # not recorded
 
 __all__ = [
     "associative_scan", "cond", "fori_loop", "jvp", "map", "rearrange", "scan",

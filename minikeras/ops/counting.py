@@ -28,15 +28,14 @@ class Bincount(Kernel):
     def forward(self, ctx: Any, x: Any) -> Any:
         if x.ndim not in (1, 2):
             raise ValueError(f"`bincount` needs a tensor of 1 or 2 axes. Received shape: {x.shape}")
-        x = x.astype("int64")
         if x.size and x.min() < 0:
             raise ValueError(f"`bincount` counts non-negative integers. Received: {x.min()}")
         size = max(self.minlength, int(x.max()) + 1 if x.size else 0)
         weights = None if self.weights is None else array_of(self.weights)
         dtype = np.dtype("int32")
         if weights is not None:
-            dtype = common_dtype(x if ctx is None else np.empty(0, "int32"), weights)
-        rows = np.atleast_2d(x)
+            dtype = common_dtype(x, weights)
+        rows = np.atleast_2d(x).astype("int64")
         parts = [None] * len(rows) if weights is None else list(np.atleast_2d(weights))
         counts = [np.bincount(row, part, size) for row, part in zip(rows, parts)]
         result = np.stack(counts).astype(dtype)
@@ -121,7 +120,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
         raise ValueError(f"Argument `range` must be a tuple of two elements. Received: {range=}")
     if range and range[1] < range[0]:
         raise ValueError(
-            f"The second element of range must be greater than the first. Received: range={range}"
+            f"The second element of `range` must be greater than the first. Received: range={range}"
         )
     return Histogram(bins, range)(x)
 
@@ -139,7 +138,7 @@ class Unique(Kernel):
 
     def forward(self, ctx: Any, x: Any) -> Any:
         values, index, inverse, counts = np.unique(
-            x, return_index=True, return_inverse=True, return_counts=True, axis=self.axis
+            x, True, return_inverse=True, return_counts=True, axis=self.axis, equal_nan=False
         )
         axis = 0 if self.axis is None else self.axis
         inverse = inverse.reshape(x.shape if self.axis is None else -1)

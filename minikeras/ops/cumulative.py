@@ -210,6 +210,7 @@ class _Quantile(Kernel):
     axis: Any = None
     method: str = "linear"
     keepdims: bool = False
+    named_by = slice(1)
     skip_nan = False
     scale = 1.0
 

@@ -23,6 +23,10 @@ def _abs_derivative(dy: Any, x: Any) -> Any:
     return dy * np.sign(x)
 
 
+def _conj(x: Any) -> Any:
+    return x.conj() if x.dtype.kind == "c" else x
+
+
 # fmt: off
 # Trigonometry
 sin       = unary("Sin",     np.sin,     lambda dy, x: dy * np.cos(x),                "Sine of `x` in radians.", example="[0.0] -> [0.0]")
@@ -68,8 +72,8 @@ trunc     = unary("Trunc",    lambda x: x if x.dtype.kind in "biu" else np.trunc
 # Complex numbers
 real      = unary("Real",      np.real,    lambda dy: dy,                               "Real part.", rule="same", example="[1.0] -> [1.0]")
 imag      = unary("Imag",      np.imag,    lambda dy, x: 1j * dy if x.dtype.kind == "c" else np.zeros_like(dy), "Imaginary part.", rule="same", example="[1.0] -> [0.0]")
-conjugate = unary("Conjugate", np.conj,    lambda dy: np.conj(dy),                      "Complex conjugate.", rule="same", example="[1.0] -> [1.0]")
-conj      = unary("Conj",      np.conj,    lambda dy: np.conj(dy),                      "Complex conjugate.", rule="same", example="[1.0] -> [1.0]")
+conjugate = unary("Conjugate", _conj,      lambda dy: np.conj(dy),                      "Complex conjugate.", rule="same", example="[1.0] -> [1.0]")
+conj      = unary("Conj",      _conj,      lambda dy: np.conj(dy),                      "Complex conjugate.", rule="same", example="[1.0] -> [1.0]")
 angle     = unary("Angle",     special.angle, lambda dy, x: special.angle_derivative(dy, x), "Angle of a complex number, in radians.", example="[1.0] -> [0.0]")
 
 # Special functions
@@ -323,10 +327,10 @@ logical_xor   = binary("LogicalXor",   np.logical_xor,   None, None, "Whether ex
 bitwise_and         = binary("BitwiseAnd",        np.bitwise_and,         None, None, "Bits that are set in both.", weak=False, arguments="x y", example="[6], [3] -> [2]")
 bitwise_or          = binary("BitwiseOr",         np.bitwise_or,          None, None, "Bits that are set in one or both.", weak=False, arguments="x y", example="[6], [3] -> [7]")
 bitwise_xor         = binary("BitwiseXor",        np.bitwise_xor,         None, None, "Bits that are set in exactly one.", weak=False, arguments="x y", example="[6], [3] -> [5]")
-bitwise_left_shift  = binary("BitwiseLeftShift",  _shift(np.left_shift),  None, None, "`x` with its bits moved left by `y`.", arguments="x y", example="[1], [3] -> [8]")
-left_shift          = binary("LeftShift",         _shift(np.left_shift),  None, None, "`x` with its bits moved left by `y`.", arguments="x y", example="[1], [3] -> [8]")
-bitwise_right_shift = binary("BitwiseRightShift", _shift(np.right_shift), None, None, "`x` with its bits moved right by `y`.", arguments="x y", example="[8], [3] -> [1]")
-right_shift         = binary("RightShift",        _shift(np.right_shift), None, None, "`x` with its bits moved right by `y`.", arguments="x y", example="[8], [3] -> [1]")
+bitwise_left_shift  = binary("BitwiseLeftShift",  _shift(np.left_shift),  None, None, "`x` with its bits moved left by `y`.", rule="number", arguments="x y", example="[1], [3] -> [8]")
+left_shift          = binary("LeftShift",         _shift(np.left_shift),  None, None, "`x` with its bits moved left by `y`.", rule="number", arguments="x y", example="[1], [3] -> [8]")
+bitwise_right_shift = binary("BitwiseRightShift", _shift(np.right_shift), None, None, "`x` with its bits moved right by `y`.", rule="number", arguments="x y", example="[8], [3] -> [1]")
+right_shift         = binary("RightShift",        _shift(np.right_shift), None, None, "`x` with its bits moved right by `y`.", rule="number", arguments="x y", example="[8], [3] -> [1]")
 # fmt: on
 
 __all__ = [name for name, value in globals().items() if hasattr(value, "operation")] + [

@@ -15,7 +15,12 @@ from minikeras.ops.elementwise import cos, sin
 from minikeras.ops.layout import pad
 
 
-def _pair(x: Any) -> list:
+def _check_rank(x: Any, least: int) -> None:
+    if len(x.shape) < least:
+        raise ValueError(f"Input should have rank >= {least}. Received: input.shape={x.shape}")
+
+
+def _pair(x: Any, rank: int = 1) -> list:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(
             f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x}"
@@ -26,8 +31,7 @@ def _pair(x: Any) -> list:
             "Both the real and imaginary parts should have the same shape. Received: x[0].shape ="
             f" {tuple(real.shape)}, x[1].shape = {tuple(imaginary.shape)}"
         )
-    if not real.shape:
-        raise ValueError(f"Input should have rank >= 1. Received: x={x}")
+    _check_rank(real, rank)
     if any(dtypes.to_numpy_dtype(part.dtype).kind != "f" for part in (real, imaginary)):
         raise ValueError(f"At least one tensor in input `x` is not of type float. Received: x={x}.")
     return [real, imaginary]
@@ -182,7 +186,7 @@ def fft2(x: Any) -> Any:
     >>> re.tolist()
     [[2.0, 0.0]]
     """
-    return FFT2()(_pair(x))
+    return FFT2()(_pair(x, 2))
 
 
 def ifft2(x: Any) -> Any:
@@ -193,7 +197,7 @@ def ifft2(x: Any) -> Any:
     >>> re.tolist()
     [[1.0, 1.0]]
     """
-    return IFFT2()(_pair(x))
+    return IFFT2()(_pair(x, 2))
 
 
 def rfft(x: Any, fft_length: Any = None) -> Any:
@@ -213,6 +217,8 @@ def rfft(x: Any, fft_length: Any = None) -> Any:
     >>> re.tolist()
     [2.0, 0.0]
     """
+    x = tensor(x)
+    _check_rank(x, 1)
     return RFFT(static(fft_length))(x)
 
 
@@ -301,6 +307,8 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
     >>> minikeras.ops.extract_sequences([1, 2, 3], 2, 1).tolist()
     [[1, 2], [2, 3]]
     """
+    x = tensor(x)
+    _check_rank(x, 1)
     return ExtractSequences(int(static(sequence_length)), int(static(sequence_stride)))(x)
 
 
@@ -418,7 +426,7 @@ def istft(
     (8,)
     """
     _check(sequence_length, sequence_stride, fft_length)
-    real, imaginary = _pair(x)
+    real, imaginary = _pair(x, 2)
     frames = irfft((real, imaginary), fft_length)
     if window is not None:
         values = _window(window, sequence_length, fft_length, frames.dtype)

@@ -71,7 +71,10 @@ class GetItem(Kernel):
                 else one
                 for one in keys
             )
-            shapes.append(_indexed_shape(dummy(x, fill), part, x.shape))
+            try:
+                shapes.append(_indexed_shape(dummy(x, fill), part, x.shape))
+            except IndexError as error:
+                raise ValueError(f"{error}. Received: key={key}, x of shape {x.shape}") from None
         shape = tuple(m if m == n else None for m, n in zip(*shapes))
         return KerasTensor(shape, dtype=x.dtype)
 
@@ -138,6 +141,7 @@ class Where(Kernel):
     """One of two values, by condition."""
 
     scalars = True
+    named_by = builtins.slice(1, None)
 
     def forward(self, ctx: Any, condition: Any, a: Any, b: Any) -> Any:
         dtype = common_dtype(a, b)

@@ -317,7 +317,15 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return list(ArraySplit(static(indices_or_sections), axis)(x))
 
 
-@composite
+def _split_spec(axis: int) -> Any:
+    def spec(x: Any, indices_or_sections: Any) -> Any:
+        where = axis if len(x.shape) > 1 else 0
+        return Split(static(indices_or_sections), where).compute_output_spec(x)
+
+    return spec
+
+
+@composite(spec=_split_spec(1))
 def hsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the second axis; along the first if there is only one.
 
@@ -329,7 +337,7 @@ def hsplit(x: Any, indices_or_sections: Any) -> Any:
     return split(x, indices_or_sections, axis=0 if len(x.shape) == 1 else 1)
 
 
-@composite
+@composite(spec=_split_spec(0))
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the first axis.
 
@@ -340,7 +348,7 @@ def vsplit(x: Any, indices_or_sections: Any) -> Any:
     return split(x, indices_or_sections, axis=0)
 
 
-@composite
+@composite(spec=_split_spec(2))
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts along the third axis.
 

@@ -28,6 +28,7 @@ class Pad(Kernel):
 
     pad_width: Any
     mode: str = "constant"
+    named_by = builtins.slice(1)
 
     def widths(self, ndim: int) -> list:
         """Pairs (before, after), one an axis."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -116,8 +117,14 @@ class LayerNorm(Kernel):
     axis: Any = -1
     epsilon: Any = None
     rms_scaling: bool = False
+    named_by = slice(1)
 
     def forward(self, ctx: Any, x: Any, gamma: Any = None, beta: Any = None) -> Any:
+        if self.rms_scaling:
+            raise NotImplementedError(
+                "A graph with `rms_scaling=True` in its layer normalization is not read. Build it"
+                " anew with `ops.layer_normalization(..., rms_scaling=True)`."
+            )
         axes = canonical_axes(self.axis, x.ndim)
         wide = (
             x.astype(np.result_type(x.dtype, "float32"), copy=False)
@@ -180,7 +187,10 @@ def layer_normalization(
         epsilon: Number. Defaults to `epsilon()`.
 
     Raises:
-        ValueError: for `rms_scaling`, which is deprecated: use `rms_normalization`.
+        TypeError: for arguments that are not known.
+
+    The deprecated `rms_scaling=True` divides by the standard deviation, without the mean taken off
+    and without `beta`: `rms_normalization` is what its name says.
 
     Example:
 
@@ -189,10 +199,26 @@ def layer_normalization(
     (1, 2)
     """
     if kwargs.pop("rms_scaling", False):
-        raise ValueError("`rms_scaling=True` is deprecated. Use `ops.rms_normalization`.")
+        warnings.warn(
+            "You passed `rms_scaling=True`, which is deprecated. It scales the input by the"
+            " variance, not the root mean square. Use `ops.rms_normalization` instead.",
+            stacklevel=2,
+        )
+        return _scaled_by_deviation(x, gamma, static(axis), epsilon)
     if kwargs:
         raise TypeError(f"Unknown arguments: {sorted(kwargs)}")
     return LayerNorm(static(axis), epsilon)(x, gamma, beta)
+
+
+def _scaled_by_deviation(x: Any, gamma: Any, axis: Any, epsilon: Any) -> Any:
+    x = tensor(x)
+    wide = cast(x, dtypes.result_type(x.dtype, "float32"))
+    y = wide * rsqrt(var(wide, axis=axis, keepdims=True) + (epsilon or config.epsilon()))
+    if gamma is not None:
+        axes = canonical_axes(axis, len(x.shape))
+        shape = [size if i in axes else 1 for i, size in enumerate(x.shape)]
+        y = y * reshape(cast(gamma, wide.dtype), shape)
+    return cast(y, x.dtype)
 
 
 @composite(tensors=1, optional=("scale",), name="RMSNorm")

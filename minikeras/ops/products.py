@@ -16,6 +16,7 @@ from minikeras.ops.base import (
     common_dtype,
     composite,
     is_inexact,
+    kind_of,
     static,
     tensor,
     unbroadcast,
@@ -271,7 +272,63 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     return Einsum(subscripts)(*operands)
 
 
-@composite(tensors=2)
+def _summed_axes(m: tuple, n: tuple, axes: Any) -> tuple[list, list]:
+    """The axes of each shape that are summed over.
+
+    Raises:
+        ValueError: if their sizes differ.
+    """
+    if isinstance(axes, int):
+        pair = [list(range(len(m) - axes, len(m))), list(range(axes))]
+    else:
+        pair = [[a] if isinstance(a, int) else list(a) for a in axes]
+    first, second = (
+        [canonical_axis(axis, len(shape), "axes") for axis in part]
+        for part, shape in zip(pair, (m, n))
+    )
+    if len(first) != len(second) or any(
+        m[i] != n[j] and None not in (m[i], n[j]) for i, j in zip(first, second)
+    ):
+        raise ValueError(
+            f"The axes to sum over do not match. Received: axes={axes}, x1.shape={m}, x2.shape={n}"
+        )
+    return first, second
+
+
+def _tensordot_spec(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    x1, x2 = tensor(x1), tensor(x2)
+    kept: list = []
+    for x, summed in zip((x1, x2), _summed_axes(tuple(x1.shape), tuple(x2.shape), static(axes))):
+        kept += [size for axis, size in enumerate(x.shape) if axis not in summed]
+    return KerasTensor(kept, dtype=dtypes.result_type(kind_of(x1), kind_of(x2)))
+
+
+def _last_axes_spec(axis: int, name: str) -> Any:
+    """The symbolic result of a sum over the last axis of `x1` and `axis` of `x2`."""
+
+    def spec(x1: Any, x2: Any) -> Any:
+        x1, x2 = tensor(x1), tensor(x2)
+        if x1.shape and x2.shape:
+            _check_last(x1, x2, axis, name)
+            return _tensordot_spec(x1, x2, [[-1], [max(axis, -len(x2.shape))]])
+        return KerasTensor(
+            tuple(x1.shape) + tuple(x2.shape), dtype=dtypes.result_type(kind_of(x1), kind_of(x2))
+        )
+
+    return spec
+
+
+def _check_last(x1: Any, x2: Any, axis: int, name: str) -> None:
+    sizes = (x1.shape[-1], x2.shape[max(axis, -len(x2.shape))])
+    if None not in sizes and sizes[0] != sizes[1]:
+        which = "last dimension" if axis == -1 else "last dimension but one"
+        raise ValueError(
+            f"`{name}` sums over the last dimension of `x1` and the {which} of `x2`: they must be"
+            f" equal. Received: x1.shape={tuple(x1.shape)}, x2.shape={tuple(x2.shape)}"
+        )
+
+
+@composite(tensors=2, spec=_tensordot_spec)
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sum of products over axes of both tensors.
 
@@ -290,31 +347,19 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     from minikeras.ops.shaping import reshape, transpose
 
     x1, x2 = tensor(x1), tensor(x2)
-    m, n = len(x1.shape), len(x2.shape)
-    axes = static(axes)
-    if isinstance(axes, int):
-        first, second = list(range(m - axes, m)), list(range(axes))
-    else:
-        first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
-    first = [canonical_axis(axis, m, "axes") for axis in first]
-    second = [canonical_axis(axis, n, "axes") for axis in second]
-    if len(first) != len(second) or any(x1.shape[i] != x2.shape[j] for i, j in zip(first, second)):
-        raise ValueError(
-            f"The axes to sum over do not match. Received: axes={axes}, x1.shape={x1.shape},"
-            f" x2.shape={x2.shape}"
-        )
-    rest1 = [axis for axis in range(m) if axis not in first]
-    rest2 = [axis for axis in range(n) if axis not in second]
+    first, second = _summed_axes(x1.shape, x2.shape, static(axes))
+    rest1 = [axis for axis in range(len(x1.shape)) if axis not in first]
+    rest2 = [axis for axis in range(len(x2.shape)) if axis not in second]
     inner = math.prod(x1.shape[axis] for axis in first)
     shape = [x1.shape[axis] for axis in rest1] + [x2.shape[axis] for axis in rest2]
     rows = math.prod(x1.shape[axis] for axis in rest1)
     columns = math.prod(x2.shape[axis] for axis in rest2)
     left = reshape(transpose(x1, rest1 + first), (rows, inner))
     right = reshape(transpose(x2, second + rest2), (inner, columns))
-    return reshape(matmul(left, right), shape)
+    return reshape(matmul_wide(left, right), shape)
 
 
-@composite(tensors=2)
+@composite(tensors=2, spec=_last_axes_spec(-2, "dot"))
 def dot(x1: Any, x2: Any) -> Any:
     """Sum of products over the last axis of `x1` and the last but one of `x2`.
 
@@ -327,6 +372,7 @@ def dot(x1: Any, x2: Any) -> Any:
     x1, x2 = tensor(x1), tensor(x2)
     if not x1.shape or not x2.shape:
         return multiply(x1, x2)
+    _check_last(x1, x2, -2, "dot")
     if len(x2.shape) <= 2:
         return matmul_wide(x1, x2)
     return tensordot(x1, x2, axes=[[-1], [-2]])
@@ -341,7 +387,7 @@ def matmul_wide(x1: Any, x2: Any) -> Any:
     return matmul(x1, x2)
 
 
-@composite(tensors=2)
+@composite(tensors=2, spec=_last_axes_spec(-1, "inner"))
 def inner(x1: Any, x2: Any) -> Any:
     """Sum of products over the last axes.
 
@@ -354,6 +400,7 @@ def inner(x1: Any, x2: Any) -> Any:
     x1, x2 = tensor(x1), tensor(x2)
     if not x1.shape or not x2.shape:
         return multiply(x1, x2)
+    _check_last(x1, x2, -1, "inner")
     return tensordot(x1, x2, axes=[[-1], [-1]])
 
 

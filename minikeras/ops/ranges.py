@@ -12,6 +12,7 @@ from minikeras.engine import dtypes
 from minikeras.engine.symbolic import Tensor
 from minikeras.ops.base import (
     Kernel,
+    broadcast_shapes,
     canonical_axis,
     common_dtype,
     composite,
@@ -201,13 +202,16 @@ def geomspace(
     from minikeras import config
     from minikeras.ops.core import cast
     from minikeras.ops.elementwise import abs, log10, multiply, sign
+    from minikeras.ops.shaping import broadcast_to, expand_dims
 
     exact = dtype or config.floatx()
     start, stop = cast(start, exact), cast(stop, exact)
+    start = broadcast_to(start, broadcast_shapes(start.shape, stop.shape))
     powers = logspace(
         log10(abs(start)), log10(abs(stop)), num=num, endpoint=endpoint, dtype=dtype, axis=axis
     )
-    return multiply(powers, cast(sign(start), powers.dtype))
+    signs = cast(sign(start), powers.dtype)
+    return multiply(powers, expand_dims(signs, axis) if start.shape else signs)
 
 
 @composite

@@ -13,6 +13,7 @@ from minikeras.ops.base import (
     array_of,
     is_inexact,
     static,
+    tensor,
 )
 from minikeras.ops.indexing import scatter_add
 
@@ -135,6 +136,9 @@ class ScatterUpdate(Kernel):
             du.astype(ctx.update_dtype, copy=False) if ctx.exact[1] else None,
         )
 
+    def compute_output_spec(self, inputs: Any, indices: Any, updates: Any) -> Any:
+        return KerasTensor(inputs.shape, dtype=inputs.dtype)
+
 
 _REDUCTIONS: dict[str, Any] = {
     "add": np.add,
@@ -223,7 +227,19 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     >>> minikeras.ops.slice([[1, 2], [3, 4]], (1, 0), (1, 2)).tolist()
     [[3, 4]]
     """
-    return Slice(tuple(static(shape)))(inputs, start_indices)
+    inputs, shape = tensor(inputs), tuple(static(shape))
+    start = start_indices if isinstance(start_indices, (list, tuple)) else tensor(start_indices)
+    count = len(start) if isinstance(start, (list, tuple)) else start.shape[0]
+    ndim = len(inputs.shape)
+    for name, length in (("shape", len(shape)), ("start_indices", count)):
+        if length not in (ndim, None):
+            raise ValueError(
+                "The number of dimensions in `start_indices` must match the number of dimensions"
+                " in `inputs`, and the number of dimensions in `inputs` must match the number of"
+                f" dimensions in `shape`. Received: {name} of length {length}, inputs.shape="
+                f"{tuple(inputs.shape)}"
+            )
+    return Slice(shape)(inputs, start)
 
 
 class SliceUpdate(Kernel):

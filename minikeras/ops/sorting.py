@@ -67,7 +67,7 @@ class Argsort(Kernel):
     axis: Any = -1
 
     def forward(self, ctx: Any, x: Any) -> Any:
-        if self.axis is None:
+        if self.axis is None or x.ndim == 0:
             x = x.reshape(-1)
         axis = -1 if self.axis is None else canonical_axis(self.axis, x.ndim)
         return np.argsort(x, axis, kind="stable").astype("int32")
@@ -75,8 +75,8 @@ class Argsort(Kernel):
     def compute_output_spec(self, x: Any) -> Any:
         if self.axis is None:
             return KerasTensor((None if None in x.shape else math.prod(x.shape),), dtype="int32")
-        canonical_axis(self.axis, len(x.shape))
-        return KerasTensor(x.shape, dtype="int32")
+        canonical_axis(self.axis, len(x.shape) or 1)
+        return KerasTensor(x.shape or (1,), dtype="int32")
 
 
 def argsort(x: Any, axis: Any = -1) -> Any:
@@ -112,7 +112,10 @@ def argpartition(x: Any, kth: int, axis: Any = -1) -> Any:
     >>> int(minikeras.ops.argpartition([3, 1, 2], 1)[1])
     2
     """
-    return Argpartition(int(static(kth)), axis)(x)
+    kth = static(kth)
+    if not isinstance(kth, int):
+        raise ValueError(f"Argument `kth` must be an integer. Received: kth={kth}")
+    return Argpartition(kth, axis)(x)
 
 
 class Argmax(Kernel):

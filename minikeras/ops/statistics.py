@@ -452,12 +452,25 @@ class View(Kernel):
 
     def forward(self, ctx: Any, x: Any) -> Any:
         dtype = x.dtype if self.dtype is None else dtypes.to_numpy_dtype(self.dtype)
-        ctx.same = dtype == x.dtype
+        names = dtypes.label(x.dtype), dtypes.label(dtype)
+        ctx.same = dtype == x.dtype and names[0] == names[1]
+        if ctx.same:
+            return x
+        if {*names} & {*dtypes.FLOAT8}:
+            raise ValueError(
+                "The bytes of float8 tensors cannot be viewed: they are kept in float32. Use"
+                " `ops.cast`."
+            )
+        # The two bytes of a bfloat16 are the upper half of a float32.
+        if names[0]:
+            x = (dtypes.narrowed(x, names[0]).view("uint32") >> 16).astype("uint16")
         try:
-            return np.ascontiguousarray(x).view(dtype)
+            y = (np.ascontiguousarray(x) if x.ndim else x).view("uint16" if names[1] else dtype)
+            return (y.astype("uint32") << 16).view(dtype) if names[1] else y
         except ValueError as error:
             raise ValueError(
-                f"Cannot view array of shape {x.shape} and dtype {x.dtype} as dtype {dtype}:"
+                f"Cannot view array of shape {x.shape} and dtype {x.dtype} as dtype"
+                f" {dtypes.standardize_dtype(dtype)}:"
                 " the bytes of the last axis do not fit."
             ) from error
 

@@ -17,7 +17,6 @@ from minikeras.engine.naming import to_snake_case
 from minikeras.engine.operation import call_kernel
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.ops.base import (
-    SCALARS,
     Kernel,
     array_of,
     as_float,
@@ -150,7 +149,6 @@ class Binary(Kernel, register=False):
     derivatives: ClassVar[Any] = None
     wants: ClassVar[Any] = ()
     rule = "same"
-    weak = True
     boolean = False
 
     @classmethod
@@ -176,8 +174,6 @@ class Binary(Kernel, register=False):
             and type(b) is np.ndarray
             and a.dtype == b.dtype
         ):
-            if not self.weak:
-                a, b = array_of(a), array_of(b)
             dtype = self.operand_dtype(a, b)
             x = a.astype(dtype, copy=False) if isinstance(a, np.ndarray) else _scalar(a, dtype)
             z = b.astype(dtype, copy=False) if isinstance(b, np.ndarray) else _scalar(b, dtype)
@@ -216,8 +212,6 @@ class Binary(Kernel, register=False):
         shape = broadcast_shapes(getattr(a, "shape", ()), getattr(b, "shape", ()))
         if self.boolean:
             return KerasTensor(shape, dtype="bool")
-        if not self.weak:
-            a, b = (array_of(x) if type(x) in SCALARS else x for x in (a, b))
         kinds = [getattr(x, "dtype", type(x)) for x in (a, b)]
         dtype = dtypes.result_type(*kinds, *([float] if self.rule == "float" else []))
         if self.rule in ("number", "wide"):
@@ -269,17 +263,18 @@ def binary(
             "derivatives": derivatives if differentiable else None,
             "wants": [_needs(derivative)[1:] for derivative in derivatives],
             "rule": "same" if rule == "compare" else rule,
-            "weak": weak,
+            "scalars": weak,
             "boolean": rule in ("bool", "compare"),
         },
     )
     kind.differentiable = differentiable
     shared = kind()
+    convert = operand if weak else tensor
 
     def run(x1: Any, x2: Any) -> Any:
         if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
             return kind()(x1, x2)
-        return call_kernel(shared, [operand(x1), operand(x2)], {})
+        return call_kernel(shared, [convert(x1), convert(x2)], {})
 
     if arguments == "x1 x2":
 

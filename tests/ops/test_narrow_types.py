@@ -66,3 +66,23 @@ def test_plain_arrays_outside(tmp_path: object) -> None:
     variable = minikeras.Variable(x)
     assert variable.dtype == "bfloat16"
     assert variable.array.dtype.metadata is None
+
+
+def test_view_is_of_the_two_bytes() -> None:
+    x = ops.cast([[1.5, -2.25]], "bfloat16")
+    assert ops.view(x, "int16").tolist() == [[0x3FC0, 0xC010 - 0x10000]]
+    assert ops.view(ops.view(x, "uint8"), "bfloat16").tolist() == [[1.5, -2.25]]
+    with pytest.raises(ValueError, match="float8"):
+        ops.view(np.ones(2, "uint8"), "float8_e5m2")
+
+
+def test_results_are_named_by_what_decides() -> None:
+    x = ops.ones(3, dtype="bfloat16")
+    for name in "median nanmedian".split():
+        assert ops.dtype(getattr(ops, name)(x)) == "bfloat16"
+    assert ops.dtype(ops.quantile(x, 0.5)) == "bfloat16"
+    assert ops.dtype(ops.quantile(ops.ones(3), x[0])) == "float32"
+    assert ops.dtype(ops.where(np.ones(3, "float32"), x, 1.0)) == "bfloat16"
+    assert ops.dtype(ops.pad(x, 1, constant_values=0.5)) == "bfloat16"
+    # Numbers that are made tensors first are float32.
+    assert ops.dtype(ops.mod(x, 1.5)) == "float32"

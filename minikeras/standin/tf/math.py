@@ -9,6 +9,7 @@ import numpy as np
 
 from minikeras import ops as _ops
 from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.ops.activation import softmax_along
 from minikeras.ops.base import array_of
 from minikeras.standin.tf import named, public
 from minikeras.standin.tf.dtypes import as_dtype
@@ -358,7 +359,7 @@ def is_strictly_increasing(x: Any, name: Any = None) -> Any:
 
 def softmax(logits: Any, axis: Any = -1, name: Any = None) -> Any:
     """`exp(x) / sum(exp(x))`."""
-    return ops.softmax(_tensor(logits), -1 if axis is None else axis)
+    return softmax_along(_tensor(logits), -1 if axis is None else axis)
 
 
 def log_softmax(logits: Any, axis: Any = -1, name: Any = None) -> Any:
