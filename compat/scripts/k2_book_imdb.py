@@ -33,7 +33,7 @@ x_val = x_train[:50]
 partial_x_train = x_train[50:]
 y_val = y_train[:50]
 partial_y_train = y_train[50:]
-history = model.fit(partial_x_train, partial_y_train, epochs=5, batch_size=32, validation_data=(x_val, y_val))
+history = model.fit(partial_x_train, partial_y_train, epochs=12, batch_size=32, validation_data=(x_val, y_val))
 history_dict = history.history
 print(history_dict.keys())
 acc = history.history['acc']
@@ -41,7 +41,7 @@ val_acc = history.history['val_acc']
 loss = history.history['loss']
 val_loss = history.history['val_loss']
 epochs = range(1, len(acc) + 1)
-assert len(epochs) == len(val_acc) == len(val_loss) == 5
+assert len(epochs) == len(val_acc) == len(val_loss) == 12
 results = model.evaluate(x_test, y_test)
 assert results[1] > 0.6
 assert loss[-1] < loss[0]
