@@ -1,10 +1,13 @@
 """What is called at the events of training, evaluation and prediction."""
 
-from minikeras.callbacks.callback import Callback, MonitorCallback
-from minikeras.callbacks.callback_list import CallbackList
-from minikeras.callbacks.early_stopping import EarlyStopping
+from minikeras.callbacks.callback import Callback, CallbackList, MonitorCallback
 from minikeras.callbacks.history import History
-from minikeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from minikeras.callbacks.learning_rate import (
+    EarlyStopping,
+    LearningRateScheduler,
+    ReduceLROnPlateau,
+    SwapEMAWeights,
+)
 from minikeras.callbacks.model_checkpoint import BackupAndRestore, ModelCheckpoint
 from minikeras.callbacks.progbar_logger import ProgbarLogger
 from minikeras.callbacks.simple import (
@@ -14,7 +17,6 @@ from minikeras.callbacks.simple import (
     RemoteMonitor,
     TerminateOnNaN,
 )
-from minikeras.callbacks.swap_ema_weights import SwapEMAWeights
 from minikeras.callbacks.tensorboard import TensorBoard
 from minikeras.engine.spelling import older_names
 

@@ -1,10 +1,10 @@
-"""Learning rates by epoch: from a schedule, or lowered when a metric stands still."""
+"""Callbacks that change the course of training: learning rates, early stopping, averages."""
 
 from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -206,3 +206,188 @@ class ReduceLROnPlateau(MonitorCallback):
                     f"{new}."
                 )
         return reduced
+
+
+class EarlyStopping(MonitorCallback):
+    """Stops training when a metric has stopped improving.
+
+    Args:
+        monitor: The metric, in either spelling (`"val_acc"`, `"val_accuracy"`). Defaults to
+            `"val_loss"`.
+        min_delta: A change of less is no improvement. Defaults to 0.
+        patience: Epochs without improvement after which training stops. Defaults to 0.
+        verbose: 1 says when training stops. Defaults to 0.
+        mode: `"min"`, `"max"` or `"auto"` (default): as the metric itself says.
+        baseline: A value that has to be beaten too for patience to begin anew. Defaults to None.
+        restore_best_weights: Whether the model ends with the weights of its best epoch. Defaults to
+            False. If no epoch beats the baseline, the best one still counts.
+        start_from_epoch: Epochs at the start that are not watched. Defaults to 0.
+
+    Example:
+
+    >>> import minikeras
+    >>> stop = minikeras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)
+    """
+
+    _state_attributes = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best_epoch = 0
+        self.restore_best_weights = restore_best_weights
+        self.best_weights: list | None = None
+        self.start_from_epoch = start_from_epoch
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        # One object may serve several calls of `fit`.
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = None
+        self.best_weights = None
+        self.best_epoch = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.monitor_op is None:  # only now are all metrics built
+            self._set_monitor_op()
+        current = self.get_monitor_value(logs)
+        if current is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights = self.model.get_weights()
+            self.best_epoch = epoch
+
+        self.wait += 1
+        if self._is_improvement(current, self.best):
+            self.best = current
+            self.best_epoch = epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self._is_improvement(current, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self.stopped_epoch > 0 and self.verbose > 0:
+            print_msg(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose > 0:
+                print_msg(
+                    "Restoring model weights from the end of the best epoch: "
+                    f"{self.best_epoch + 1}."
+                )
+            self.model.set_weights(self.best_weights)
+
+    def get_monitor_value(self, logs: dict | None) -> Any:
+        """The value of the metric in the logs; warns if it is not there."""
+        value = self._monitored(logs)
+        if value is None:
+            warnings.warn(
+                f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
+                f"Available metrics are: {','.join(logs or {})}",
+                stacklevel=2,
+            )
+        return value
+
+
+class SwapEMAWeights(Callback):
+    """Evaluates, predicts and saves with the moving average of the weights.
+
+    The optimizer must have `use_ema=True`. Before `evaluate`, `predict` and the validation in `fit`
+    the model's weights and their averages change places; afterwards they change back.
+
+    Args:
+        swap_on_epoch: Whether they also change places at the end of each epoch, so that callbacks
+            after this one (such as `ModelCheckpoint`) save the averages. Defaults to False.
+
+    Raises:
+        ValueError: In use, if the optimizer has no averages.
+
+    Example:
+
+    >>> import minikeras
+    >>> swap = minikeras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        super().__init__()
+        self.swap_on_epoch = swap_on_epoch
+        self._ema_weights_in_model = False
+
+    def _pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Each trainable variable with its average."""
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        several = hasattr(optimizer, "optimizers")
+        inner = optimizer.optimizers if several else [optimizer]
+        averaged = [one for one in inner if getattr(one, "use_ema", False)]
+        if not averaged:
+            raise ValueError(
+                "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer"
+                f"{' (on at least one of them)' if several else ''}. Received: use_ema=False"
+            )
+        for one in averaged:
+            averages = getattr(one, "_model_variables_moving_average", None)
+            if averages is None:
+                raise ValueError(
+                    "SwapEMAWeights needs an optimizer that is built. Compile the model, and fit "
+                    f"it first. Received: {type(one).__name__}, not built."
+                )
+            yield from zip(one._trainable_variables, averages)
+
+    def _swap_variables(self) -> None:
+        for variable, average in self._pairs():
+            value = np.array(variable.numpy())
+            variable.assign(average.numpy())
+            average.assign(value)
+        self._ema_weights_in_model = not self._ema_weights_in_model
+
+    def _swap_in(self) -> None:
+        if not self._ema_weights_in_model:
+            self._swap_variables()
+
+    def _swap_out(self) -> None:
+        if self._ema_weights_in_model:
+            self._swap_variables()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self.swap_on_epoch:
+            self._swap_out()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not self.swap_on_epoch:
+            return
+        self._swap_in()
+        if self.params is not None and epoch == self.params["epochs"] - 1:
+            # Training ends by assigning the averages to the weights: they must be found there.
+            for variable, average in self._pairs():
+                average.assign(variable.numpy())
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._swap_in()
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        self._swap_out()
+
+    def on_predict_begin(self, logs: dict | None = None) -> None:
+        self._swap_in()
+
+    def on_predict_end(self, logs: dict | None = None) -> None:
+        self._swap_out()

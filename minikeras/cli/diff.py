@@ -134,10 +134,10 @@ def _values_differ(a: Any, b: Any, tolerance: float) -> str | None:
 def _arrays(path: str) -> dict:
     """All arrays of a weights file, by path."""
     from minikeras.cli import files
-    from minikeras.saving import guard, shards
+    from minikeras.saving import archive, guard
 
     if guard.sniff(path) == "zip":
-        return shards._npz_arrays(path)
+        return archive._npz_arrays(path)
     with guard.open_hdf5(path) as file:
         return {
             name: guard.read_array(guard.dataset_at(file, name)) for name, _ in files._shapes(file)

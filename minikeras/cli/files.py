@@ -55,7 +55,7 @@ def look(path: str) -> Content:
     Raises:
         ValueError: if it is no file of Keras; says what it looks like.
     """
-    from minikeras.saving import archive, guard, shards
+    from minikeras.saving import archive, guard
 
     kind = guard.sniff(path)
     with guard.opening(path):
@@ -67,8 +67,8 @@ def look(path: str) -> Content:
             with open(path, "rb") as file:
                 return _json(guard.parse_json(file.read(), "JSON"))
         if kind == "zip":
-            if shards.is_npz(path):
-                arrays = shards._npz_arrays(path)
+            if archive.is_npz(path):
+                arrays = archive._npz_arrays(path)
                 shapes = {name: array.shape for name, array in arrays.items()}
                 return Content("weights, NumPy archive", shapes=shapes)
             return _archive(path, "whole model, zip archive (.keras)")

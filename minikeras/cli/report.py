@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from minikeras import dialects
-from minikeras.dialects import calls, configs, constructors, merging, names
+from minikeras.dialects import calls, configs, constructors, names
 from minikeras.engine.layer import Layer
 from minikeras.engine.spelling import known_keywords
 from minikeras.optimizers import Optimizer
@@ -67,9 +67,9 @@ _TRAINING = frozenset("compile fit evaluate predict train_on_batch test_on_batch
 _HISTORY = {"acc": "accuracy", "val_acc": "val_accuracy"}
 # What an old class with sizes one by one is today.
 _ONE_BY_ONE = {
-    name: getattr(merging, name).__mro__[1]
+    name: getattr(constructors, name).__mro__[1]
     for name in names._OLD_ORDER
-    if inspect.isclass(getattr(merging, name))
+    if inspect.isclass(getattr(constructors, name))
 }
 
 

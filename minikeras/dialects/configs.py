@@ -998,7 +998,6 @@ def _metric_record(record: dict) -> Any:
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
     from minikeras.dialects import (  # noqa: F401
-        changed_layers,
         layers,
         objectives,
         optimizers,

@@ -31,7 +31,7 @@ _OLD_ORDER = (
 NAMES: dict[str, dict[str, str]] = {
     "layers": {
         **{name: f"dialects.layers:{name}" for name in _OLD_LAYERS},
-        **{name: f"dialects.merging:{name}" for name in _OLD_ORDER},
+        **{name: f"dialects.constructors:{name}" for name in _OLD_ORDER},
         "CuDNNGRU": "layers:GRU",
         "CuDNNLSTM": "layers:LSTM",
         "Deconvolution3D": "layers:Conv3DTranspose",
@@ -110,12 +110,12 @@ NAMES: dict[str, dict[str, str]] = {
         "InputSpec": "layers:InputSpec",
         "KerasTensor": "engine.symbolic:KerasTensor",
         "Layer": "layers:Layer",
-        "Merge": "dialects.merging:Merge",
+        "Merge": "dialects.constructors:Merge",
         "Model": "models:Model",
         "Node": "engine.recording:Node",
         "Sequential": "models:Sequential",
         "get_source_inputs": "dialects.helpers:get_source_inputs",
-        "merge": "dialects.merging:merge",
+        "merge": "dialects.constructors:merge",
     },
 }  # fmt: skip
 NAMES["utils"]["get_source_inputs"] = NAMES["engine"]["get_source_inputs"]

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minikeras.kernels.gemm import empty, operand
-from minikeras.kernels.rows import row_sum
+from minikeras.kernels.rows import empty, operand, row_sum
 
 Array = np.ndarray
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .gemm import matmul
 from .parallel import over_batch
+from .rows import matmul
 from .windows import TILE_BYTES, Sizes, Windows, tiles, valid_range
 
 Epilogue = Callable[[np.ndarray], object]

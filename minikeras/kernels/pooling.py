@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .convolution import Epilogue, PatchBuffer, sum_over_batch, with_trailing_one
-from .gemm import matmul
 from .parallel import over_batch
+from .rows import matmul
 from .windows import Sizes, Windows, tiles, valid_range
 
 # Input of one tile, so that the intermediate results of its dimensions stay in cache.

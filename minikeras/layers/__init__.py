@@ -47,7 +47,16 @@ from minikeras.layers.merge import (
     subtract,
 )
 from minikeras.layers.multi_head_attention import MultiHeadAttention
-from minikeras.layers.noise import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from minikeras.layers.noise import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from minikeras.layers.normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -117,22 +126,15 @@ from minikeras.layers.preprocessing.image_effects import (
     RandomSharpness,
     Solarization,
 )
+from minikeras.layers.preprocessing.image_layer import MaxNumBoundingBoxes, Pipeline
 from minikeras.layers.preprocessing.index_lookup import IntegerLookup, StringLookup
-from minikeras.layers.preprocessing.mixing import CutMix, MixUp, RandomErasing
+from minikeras.layers.preprocessing.mixing import AugMix, CutMix, MixUp, RandAugment, RandomErasing
 from minikeras.layers.preprocessing.normalization import Normalization, Rescaling
-from minikeras.layers.preprocessing.pipeline import MaxNumBoundingBoxes, Pipeline
-from minikeras.layers.preprocessing.policies import AugMix, RandAugment
 from minikeras.layers.preprocessing.resizing import CenterCrop, RandomCrop, Resizing
 from minikeras.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpectrogram
 from minikeras.layers.preprocessing.text_vectorization import TextVectorization
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from minikeras.layers.regularization import (
-    ActivityRegularization,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
 from minikeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from minikeras.layers.rnn import RNN
 from minikeras.layers.separable import (
@@ -153,8 +155,7 @@ from minikeras.layers.spatial import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from minikeras.layers.spectral_normalization import SpectralNormalization
-from minikeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from minikeras.layers.wrappers import Bidirectional, SpectralNormalization, TimeDistributed, Wrapper
 
 __all__ = [
     "ELU",
@@ -377,7 +378,7 @@ for _name in (
 
 
 def _merge(*args: Any, **kwargs: Any) -> Any:
-    return import_module("minikeras.dialects.merging").merge(*args, **kwargs)
+    return import_module("minikeras.dialects.constructors").merge(*args, **kwargs)
 
 
 # The module `layers.merge` was a function in Keras 1.

@@ -109,8 +109,8 @@ class BaseConv(LowRankAdaptation, ConvolutionLayer):
         self._add_merged_gradient(ctx, gradient)
 
     def joined_with(self, following: Any) -> Any:
-        """With a maximum pooling that comes next: one operation; see `convolution_pooling`."""
-        from minikeras.layers import convolution_pooling
+        """With a maximum pooling that comes next: one operation; see `ConvolutionAndPooling`."""
+        from minikeras.layers import convolution_base as base
         from minikeras.layers.pooling import BaseMaxPooling
 
         plain = type(self).forward is BaseConv.forward and type(self).backward is BaseConv.backward
@@ -119,9 +119,9 @@ class BaseConv(LowRankAdaptation, ConvolutionLayer):
             return None
         if type(following).backward is not BaseMaxPooling.backward:
             return None
-        if not convolution_pooling.joinable(self, following):
+        if not base.joinable(self, following):
             return None
-        return convolution_pooling.ConvolutionAndPooling(self, following)
+        return base.ConvolutionAndPooling(self, following)
 
     def get_config(self) -> dict:
         """The configuration."""

@@ -17,8 +17,7 @@ from minikeras.engine.recording import Node
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
-from minikeras.kernels.gemm import matmul
-from minikeras.kernels.rows import column_sum
+from minikeras.kernels.rows import column_sum, matmul
 from minikeras.layers.quantized import Part, QuantizableWeight
 
 

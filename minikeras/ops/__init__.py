@@ -39,10 +39,8 @@ from minikeras.ops.losses import *
 from minikeras.ops.normalization import *
 from minikeras.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from minikeras.ops.products import *
-from minikeras.ops.ranges import *
 from minikeras.ops.reductions import *
 from minikeras.ops.scattering import *
-from minikeras.ops.segments import *
 from minikeras.ops.shaping import *
 from minikeras.ops.sorting import *
 from minikeras.ops.statistics import *

@@ -9,11 +9,9 @@ from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.optimizers import legacy, schedules
 from minikeras.optimizers.adagrad import Adadelta, Adafactor, Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam, AdamW, Lamb, Lion
-from minikeras.optimizers.adamax import Adamax, Nadam, ScheduleFreeAdamW
+from minikeras.optimizers.adamax import Adamax, Muon, Nadam, ScheduleFreeAdamW
 from minikeras.optimizers.base import Optimizer
-from minikeras.optimizers.loss_scale import LossScaleOptimizer
-from minikeras.optimizers.multi import MultiOptimizer, OptimizerMap
-from minikeras.optimizers.muon import Muon
+from minikeras.optimizers.multi import LossScaleOptimizer, MultiOptimizer, OptimizerMap
 from minikeras.optimizers.rmsprop import RMSprop
 from minikeras.optimizers.sgd import SGD
 

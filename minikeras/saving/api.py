@@ -8,7 +8,7 @@ from typing import Any
 
 from minikeras.engine import registry, serialization
 from minikeras.engine.spelling import runs_unedited
-from minikeras.saving import archive, guard, hdf5, shards, weights
+from minikeras.saving import archive, guard, hdf5, weights
 from minikeras.saving.window import atomic_hdf5, atomic_path
 
 
@@ -167,7 +167,7 @@ def save_weights(
                 "The filename must end in `.weights.json` when `max_shard_size` is specified."
                 f" Received: filepath={path}"
             )
-        path = shards.index_path(path)
+        path = archive.index_path(path)
     if os.path.exists(path) and not overwrite:
         raise ValueError(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
@@ -178,13 +178,13 @@ def save_weights(
             " calling it on data or with `build(input_shape)`."
         )
     if max_shard_size is not None:
-        shards.write(path, model, max_shard_size, skip)
+        archive.write_shards(path, model, max_shard_size, skip)
     elif extension == ".weights.h5" or save_format in (None, "tf") and _is_checkpoint(extension):
         with atomic_hdf5(path) as file:
             weights.write(file, model, skip)
     elif extension == ".npz":
         with atomic_path(path) as temporary:
-            shards.write_npz(temporary, model)
+            archive.write_npz(temporary, model)
     elif extension in (".h5", ".hdf5", ".hf", ".keras") or save_format in ("h5", "hdf5"):
         with atomic_hdf5(path) as file:
             hdf5.write_weights(file, model)
@@ -230,16 +230,16 @@ def _load_weights(
         raise ValueError(_ONLY_OLDER)
     if kind == "json":
         _assert_built(model)
-        shards.read(filepath, model, skip_mismatch, skip)
+        archive.read_shards(filepath, model, skip_mismatch, skip)
         return
     if skip is not None and (kind == "zip" or kind == "hdf5" and _is_older(filepath)):
         raise ValueError(
             "Invalid keyword argument `objects_to_skip`: it only supports loading '.weights.h5'"
             " files."
         )
-    if kind == "zip" and shards.is_npz(filepath):
+    if kind == "zip" and archive.is_npz(filepath):
         _assert_built(model)
-        shards.read_npz(filepath, model, skip_mismatch)
+        archive.read_npz(filepath, model, skip_mismatch)
         return
     if kind == "zip":
         with archive.opened_weights(filepath) as file:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minikeras.kernels import gemm
+from minikeras.kernels import rows as gemm
 
 # Rows, depth, columns: whole; tall, with rows left over; deep, with rows left over.
 SHAPES = {

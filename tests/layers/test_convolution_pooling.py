@@ -5,7 +5,7 @@ import pytest
 
 import minikeras
 from minikeras import layers
-from minikeras.layers.convolution_pooling import ConvolutionAndPooling
+from minikeras.layers.convolution_base import ConvolutionAndPooling
 from tests.gradcheck import check_gradients
 
 SHAPES = {1: (3, 11, 2), 2: (3, 9, 8, 2), 3: (2, 5, 6, 5, 2)}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minikeras as keras
-from minikeras.saving import member
+from minikeras.saving import window
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_sums_of_pieces_make_the_sum_of_the_file(tmp_path):
     rng = random.Random(1)
     path = tmp_path / "m"
     path.write_bytes(b"before")
-    with member.Summed(path, 6) as output:
+    with window.Summed(path, 6) as output:
         for _ in range(40):
             output.seek(rng.choice([output.size, rng.randrange(output.size + 1)]))
             output.write(rng.randbytes(rng.choice([1, 500, 2**18, 2**18 + 7])))

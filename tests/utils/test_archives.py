@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from minikeras.utils.archives import extract_archive
+from minikeras.utils.file_utils import extract_archive
 
 
 def tar(path, *members):

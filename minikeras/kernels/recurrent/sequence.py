@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minikeras.kernels.gemm import matmul, operand
+from minikeras.kernels.rows import matmul, operand
 
 Array = np.ndarray
 
