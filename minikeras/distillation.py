@@ -348,7 +348,7 @@ class Distiller(Model):
             student_loss = sum(
                 tree.flatten(
                     tree.map_structure(
-                        lambda loss, *pair: _supervised(loss, *pair, weight=sample_weight),
+                        lambda loss, *pair: _supervised(loss, sample_weight, *pair),
                         self._student_loss,
                         y,
                         y_pred,
@@ -401,7 +401,7 @@ class Distiller(Model):
             return cls(**{key: serialization.deserialize(value) for key, value in config.items()})
 
 
-def _supervised(loss: Any, y_true: Any, y_pred: Any, weight: Any = None) -> Any:
+def _supervised(loss: Any, weight: Any, y_true: Any, y_pred: Any) -> Any:
     """The mean loss of one output; of a function, the weighted mean of its values."""
     if loss is None:
         return 0.0
