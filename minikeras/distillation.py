@@ -348,7 +348,7 @@ class Distiller(Model):
             student_loss = sum(
                 tree.flatten(
                     tree.map_structure(
-                        lambda loss, *pair: _supervised(loss, *pair, sample_weight),
+                        lambda loss, *pair: _supervised(loss, sample_weight, *pair),
                         self._student_loss,
                         y,
                         y_pred,
@@ -401,14 +401,13 @@ class Distiller(Model):
             return cls(**{key: serialization.deserialize(value) for key, value in config.items()})
 
 
-def _supervised(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+def _supervised(loss: Any, weight: Any, y_true: Any, y_pred: Any) -> Any:
     """The mean loss of one output; of a function, the weighted mean of its values."""
     if loss is None:
         return 0.0
     if isinstance(loss, losses.Loss):
-        return ops.mean(loss(y_true, y_pred, sample_weight))
-    wrapped = losses.LossFunctionWrapper(loss)
-    return wrapped(y_true, y_pred, sample_weight)
+        return ops.mean(loss(y_true, y_pred, weight))
+    return losses.LossFunctionWrapper(loss)(y_true, y_pred, weight)
 
 
 def _check_models(teacher: Any, student: Any) -> None:

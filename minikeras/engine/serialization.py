@@ -317,10 +317,11 @@ def _deserialize(config: Any, home: registry.Registry | None) -> Any:
     found = _find(name, config, home, want_class=True)
     if not inspect.isclass(found):
         return found
-    sharing = getattr(_local, "sharing", None)
+    sharing: Any = getattr(_local, "sharing", None)
     shared = config.get("shared_object_id") if sharing is not None else None
-    if isinstance(shared, int) and sharing.read(config) is not None:
-        return sharing.read(config)
+    known = sharing.read(config) if isinstance(shared, int) else None
+    if known is not None:
+        return known
     if isinstance(inner, dict):
         inner = dict(inner)
     else:
