@@ -1,6 +1,7 @@
 """What is called at the events of training, evaluation and prediction."""
 
-from minikeras.callbacks.callback import Callback, CallbackList, MonitorCallback
+from minikeras.callbacks.callback import Callback, MonitorCallback
+from minikeras.callbacks.callback_list import CallbackList
 from minikeras.callbacks.history import History
 from minikeras.callbacks.learning_rate import (
     EarlyStopping,

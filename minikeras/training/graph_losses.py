@@ -21,7 +21,7 @@ import numpy as np
 from minikeras.engine import dtypes, tree
 from minikeras.engine.graph import Graph
 from minikeras.engine.symbolic import KerasTensor
-from minikeras.training.step import GraphProgram
+from minikeras.training.programs import GraphProgram
 
 
 def uses_graph(function: Any, _seen: set | None = None) -> bool:

@@ -135,7 +135,7 @@ class Steps(Compiled):
     # Programs
 
     def _get_program(self) -> Any:
-        from minikeras.training.step import CallProgram, GraphProgram
+        from minikeras.training.programs import CallProgram, GraphProgram
 
         own = self.__dict__
         program = own.get("_program")

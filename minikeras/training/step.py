@@ -1,4 +1,4 @@
-"""One step: forward, loss, backward, update, metrics. How models run forward and back."""
+"""One step: forward, loss, backward, update, metrics. The inner loop of training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import dtypes, tree
+from minikeras.engine import tree
 from minikeras.engine.arena import keep_freed_memory
 from minikeras.engine.context import Gradients, Run
 from minikeras.engine.recording import Recording
@@ -353,128 +353,3 @@ def penalty(variable: Any, gradient: bool) -> tuple[float, Any]:
         recording.reverse([(value.slot, np.ones((), value.array.dtype))])
     found = run.sink.get(variable)
     return result, np.zeros_like(variable.array) if found is None else found
-
-
-class GraphProgram:
-    """The forward and backward pass of a model with a planned graph."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.functional = model._graph_model
-        self.graph = self.functional.graph
-        self.single = len(self.graph.inputs) == 1
-        self.names = self.functional.output_names
-        self.symbolic = self.functional._outputs_struct
-        first = self.graph.inputs[0]
-        self.dtype = dtypes.numpy_dtype(first.dtype)
-        self.row_shape = first.shape[1:] if self.single else None
-
-    def inputs(self, x: Any) -> list:
-        """`x` as the flat list of arrays the graph takes."""
-        if type(x) is np.ndarray and x.dtype is self.dtype and x.shape[1:] == self.row_shape:
-            return [x]
-        from minikeras.models.functional import fit_to, flatten_inputs
-
-        if self.single and type(x) is np.ndarray:
-            return [fit_to(x, self.graph.inputs[0], self.model)]
-        return [
-            fit_to(np.asarray(value), symbolic, self.model)
-            for value, symbolic in zip(flatten_inputs(self.functional, x), self.graph.inputs)
-        ]
-
-    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
-        """The flat outputs, what `backward` needs, and the masks of the outputs."""
-        graph = self.graph
-        if graph.chain and not run.recording and run.fuse is None and not run.training:
-            return [graph.infer(run, self.inputs(x)[0])], (), None
-        plan = graph.plan() if run.recording else None
-        outputs, calls, masks = graph.forward(run, self.inputs(x), plan)
-        if not masks:
-            return outputs, calls, None
-        found = [masks.get(slot) for slot in graph.output_slots]
-        return outputs, calls, [mask.array if isinstance(mask, Tensor) else mask for mask in found]
-
-    def backward(self, calls: Any, douts: list, run: Run) -> None:
-        """Walk back; gradients go to the run's sink."""
-        self.graph.backward(calls, douts)
-
-    def pack(self, outputs: list) -> Any:
-        """The outputs in the model's structure."""
-        from minikeras.models.functional import pack_outputs
-
-        return pack_outputs(self.functional, [dtypes.plain_array(one) for one in outputs])
-
-
-class CallProgram:
-    """The forward and backward pass of a model that defines `call`: recorded anew each time."""
-
-    names = None
-    graph = None
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.structure: Any = None
-
-    def forward(self, run: Run, x: Any) -> tuple[list, Any, list | None]:
-        """The flat outputs, what `backward` needs, and the masks of the outputs."""
-        inputs = tree.map_structure(Tensor, x)
-        recording = Recording(run)
-        if run.recording:
-            with recording:
-                result = self.model(inputs, training=run.training)
-        else:
-            with _Quiet(run):
-                result = self.model(inputs, training=run.training)
-        self.structure = tree.map_structure(lambda _: None, result)
-        tensors = tree.flatten(result)
-        outputs = [np.asarray(t.array if isinstance(t, Tensor) else t) for t in tensors]
-        masks = [getattr(tensor, "_keras_mask", None) for tensor in tensors]
-        slots = [
-            tensor.slot if isinstance(tensor, Tensor) and tensor.recording is recording else None
-            for tensor in tensors
-        ]
-        terms = [
-            term.slot
-            for term in run.losses
-            if isinstance(term, Tensor) and term.recording is recording
-        ]
-        found = [m.array if isinstance(m, Tensor) else m for m in masks]
-        return (
-            outputs,
-            (recording, slots, terms),
-            found if any(m is not None for m in found) else None,
-        )
-
-    def backward(self, state: Any, douts: list, run: Run) -> None:
-        """Walk back; gradients go to the run's sink."""
-        recording, slots, terms = state
-        seeds = [
-            (slot, dout)
-            for slot, dout in zip(slots, douts)
-            if slot is not None and dout is not None
-        ]
-        seeds += [(slot, np.ones((), "float32")) for slot in terms]
-        recording.reverse(seeds)
-
-    def pack(self, outputs: list) -> Any:
-        """The outputs in the structure that `call` returned."""
-        outputs = [dtypes.plain_array(one) for one in outputs]
-        if not tree.is_nested(self.structure):
-            return outputs[0]
-        return tree.pack_sequence_as(self.structure, outputs)
-
-
-class _Quiet:
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __enter__(self) -> None:
-        from minikeras.engine.context import state
-
-        self.outer = (state.recording, state.run)
-        state.recording, state.run = None, self.run
-
-    def __exit__(self, *_: Any) -> None:
-        from minikeras.engine.context import state
-
-        state.recording, state.run = self.outer

@@ -77,7 +77,7 @@ class Trainer(Steps):
             ValueError: before `compile`, and for data that do not fit the model or each other.
         """
         from minikeras.callbacks import CallbackList
-        from minikeras.callbacks.callback import pythonify_logs
+        from minikeras.callbacks.callback_list import pythonify_logs
         from minikeras.training.data import make_batches, train_validation_split
 
         self._assert_compiled("fit")
@@ -252,7 +252,7 @@ class Trainer(Steps):
 
     @QUIET
     def _evaluate_source(self, source: Any, callback_list: Any) -> dict:
-        from minikeras.callbacks.callback import pythonify_logs
+        from minikeras.callbacks.callback_list import pythonify_logs
 
         self.stop_evaluating = False
         step = self._make_test()
@@ -397,7 +397,7 @@ class Trainer(Steps):
         Returns:
             The loss, a list `[loss, metric, ...]`, or a dict by name.
         """
-        from minikeras.callbacks.callback import pythonify_logs
+        from minikeras.callbacks.callback_list import pythonify_logs
         from minikeras.training.data import one_batch
 
         self._assert_compiled("train_on_batch")
@@ -422,7 +422,7 @@ class Trainer(Steps):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One evaluation step on one batch; returns as `train_on_batch`."""
-        from minikeras.callbacks.callback import pythonify_logs
+        from minikeras.callbacks.callback_list import pythonify_logs
         from minikeras.training.data import one_batch
 
         self._assert_compiled("test_on_batch")
