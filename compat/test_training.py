@@ -230,7 +230,7 @@ def test_several_inputs_and_outputs(options, by_name):
 
 
 def nested_heads(package):
-    x = package.Input((3,), name="a")
+    x = package.Input((3,))
     a, b, c = (package.layers.Dense(1, name=name)(x) for name in "abc")
     return package.Model(x, {"pair": (a, b), "one": c})
 
