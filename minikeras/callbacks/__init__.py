@@ -1,8 +1,7 @@
 """What is called at the events of training, evaluation and prediction."""
 
 from minikeras.callbacks.callback import Callback, MonitorCallback
-from minikeras.callbacks.callback_list import CallbackList
-from minikeras.callbacks.history import History
+from minikeras.callbacks.callback_list import CallbackList, History, ProgbarLogger
 from minikeras.callbacks.learning_rate import (
     EarlyStopping,
     LearningRateScheduler,
@@ -10,7 +9,6 @@ from minikeras.callbacks.learning_rate import (
     SwapEMAWeights,
 )
 from minikeras.callbacks.model_checkpoint import BackupAndRestore, ModelCheckpoint
-from minikeras.callbacks.progbar_logger import ProgbarLogger
 from minikeras.callbacks.simple import (
     CSVLogger,
     LambdaCallback,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.callbacks.callback import Callback, MonitorCallback
-from minikeras.callbacks.history import HistoryDict
+from minikeras.callbacks.callback_list import HistoryDict
 from minikeras.engine.spelling import runs_unedited, understands_old
 from minikeras.utils.io_utils import print_msg
 

@@ -1,4 +1,16 @@
-"""Products, sums and maxima of rows: in blocks, along the last axis, picked from a table."""
+"""Sums and maxima along the last axis, sums of the rows picked from a table, contractions.
+
+NumPy reduces a short last axis row by row, at a cost of 0.1 to 0.3 microseconds each. A product
+with ones, or a reduction of the transposed copy, takes a tenth of that for a few classes.
+
+Products of a tall or deep matrix with a small one, in blocks.
+
+A BLAS packs both operands and clears the result before it multiplies, which pays where each number
+is used often. OpenBLAS multiplies matrices that need up to a million multiplications as they lie,
+without any of that (where the processor has AVX-512), so a product in blocks of that size is up to
+twice as fast, if the rows of the small matrix begin at cache lines. Elsewhere blocks cost nothing:
+they stay in the cache. NumPy multiplies a stack of blocks in one call.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from minikeras.layers.attention import AdditiveAttention, Attention
+from minikeras.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from minikeras.layers.convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -46,7 +46,6 @@ from minikeras.layers.merge import (
     multiply,
     subtract,
 )
-from minikeras.layers.multi_head_attention import MultiHeadAttention
 from minikeras.layers.noise import (
     ActivityRegularization,
     AlphaDropout,

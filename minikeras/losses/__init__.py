@@ -20,7 +20,6 @@ from minikeras.losses.crossentropy import (
     categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
-from minikeras.losses.divergences import CTC, KLDivergence, Poisson, ctc, kl_divergence, poisson
 from minikeras.losses.loss import Loss, LossFunctionWrapper
 from minikeras.losses.margins import (
     CategoricalHinge,
@@ -37,20 +36,26 @@ from minikeras.losses.margins import (
     tversky,
 )
 from minikeras.losses.regression import (
+    CTC,
     CosineSimilarity,
     Huber,
+    KLDivergence,
     LogCosh,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    Poisson,
     cosine_similarity,
+    ctc,
     huber,
+    kl_divergence,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
+    poisson,
 )
 
 __all__ = [

@@ -1,4 +1,15 @@
-"""Parts of files as files of their own: what h5py reads and writes through, members of archives."""
+"""Part of a file as a file of its own, which h5py reads and writes through.
+
+Weights inside a zip are read where they are, without a copy. And what HDF5 itself trusts is looked
+at on its way in: it walks the heap in which texts are kept by sizes that the heap states, for ever
+if one of them is zero.
+
+HDF5 written into a zip archive where it will stay, its checksum computed meanwhile.
+
+A zip wants a checksum of each member. HDF5 writes arrays once, in large pieces, and its own tables
+in small ones, several times. So each large piece is summed in another thread while it is written;
+the rest is read again at the end, and the sums of the pieces are joined.
+"""
 
 from __future__ import annotations
 
