@@ -1,9 +1,10 @@
 """The command line: `python -m minikeras COMMAND`.
 
-Each command is a module here with two functions. `register(subparsers)` adds its parser and says
+Each command has two functions in a module here. `register(subparsers)` adds its parser and says
 `parser.set_defaults(run=run)`; `run(arguments)` does the work and returns the exit code (None is
-0). An error that is the user's to mend is a `CommandError`: one line on stderr, no traceback.
-Modules import what they need inside of `run`, so that `--help` answers at once.
+0). Where a module has several commands, both names end in the command's. An error that is the
+user's to mend is a `CommandError`: one line on stderr, no traceback. Modules import what they need
+inside of `run`, so that `--help` answers at once.
 
 >>> from minikeras.cli import main
 >>> main(["--version"])
@@ -20,8 +21,15 @@ from importlib import import_module
 
 __all__ = ["COMMANDS", "CommandError", "main"]
 
-# The modules with commands, in the order of `--help`.
-COMMANDS = ("run", "check", "info", "convert", "predict", "diff")
+# Where each command is registered, in the order of `--help`.
+COMMANDS = {
+    "run": "run.register",
+    "check": "check.register",
+    "info": "info.register",
+    "convert": "file_commands.register_convert",
+    "predict": "file_commands.register_predict",
+    "diff": "file_commands.register_diff",
+}
 
 
 class CommandError(Exception):
@@ -44,8 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name in COMMANDS:
-        import_module(f"{__name__}.{name}").register(subparsers)
+    for home in COMMANDS.values():
+        module, _, function = home.partition(".")
+        getattr(import_module(f"{__name__}.{module}"), function)(subparsers)
     return parser
 
 
