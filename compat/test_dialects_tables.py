@@ -14,7 +14,7 @@ import tf_keras
 
 import minikeras
 from minikeras import dialects, layers
-from minikeras.dialects import attributes, calls, configs, constructors, names
+from minikeras.dialects import calls, configs, constructors, names
 from minikeras.engine import spelling
 
 
@@ -492,10 +492,10 @@ def graph(keras):
     return keras.Model(image, keras.layers.Dense(2, name="d", bias_regularizer="l2")(x))
 
 
-@pytest.mark.parametrize("name", sorted(attributes.RENAMED))
+@pytest.mark.parametrize("name", sorted(calls.RENAMED_ATTRIBUTES))
 def test_renamed_attributes(name):
     """What the old name reads is what Keras 2 has under its own."""
-    today = attributes.RENAMED[name]
+    today = calls.RENAMED_ATTRIBUTES[name]
     if name in ("reset_states", "batch_input_shape"):
         layer = layers.LSTM(2, batch_input_shape=(2, 3, 4), stateful=True)
         layer.build((2, 3, 4))
@@ -530,9 +530,9 @@ def test_renamed_attributes(name):
     )
 
 
-@pytest.mark.parametrize("name", sorted(attributes._PARTS))
+@pytest.mark.parametrize("name", sorted(calls._PARTS))
 def test_attributes_that_are_part_of_another(name):
-    key, index = attributes._PARTS[name]
+    key, index = calls._PARTS[name]
     mine, its = graph(minikeras), graph(tf_keras)
     found = [
         (getattr(layer, name), getattr(its.get_layer(layer.name), key)[index])
@@ -542,7 +542,7 @@ def test_attributes_that_are_part_of_another(name):
     assert found and all(one == other for one, other in found)
 
 
-@pytest.mark.parametrize("name", sorted(attributes._READ))
+@pytest.mark.parametrize("name", sorted(calls._READ))
 def test_attributes_of_calls(name):
     mine, its = graph(minikeras), graph(tf_keras)
     for layer in mine.layers[1:]:
@@ -569,16 +569,16 @@ def test_attributes_of_calls(name):
             assert name == "add_update" and layer.add_update([]) is None
 
 
-@pytest.mark.parametrize("name", sorted(attributes.GONE))
+@pytest.mark.parametrize("name", sorted(calls.GONE_ATTRIBUTES))
 def test_attributes_that_are_gone_say_what_to_use(name):
     with pytest.raises(AttributeError, match="is gone. Use "):
         getattr(layers.Dense(2), name)
 
 
-@pytest.mark.parametrize("name", sorted(attributes.MODEL_NAMES))
+@pytest.mark.parametrize("name", sorted(calls.MODEL_NAMES))
 def test_attributes_of_models(name):
     one = graph(minikeras)
-    if name in attributes._MODELS:
+    if name in calls._MODELS:
         found = getattr(one, name)
         assert found is one if name == "model" else isinstance(found, list)
     else:
@@ -589,8 +589,8 @@ def test_attributes_of_models(name):
 def test_lists_of_attributes_are_those_of_the_tables():
     from minikeras.models import model as home
 
-    assert attributes.NAMES == spelling.OLD_ATTRIBUTES
-    assert attributes.MODEL_NAMES == home._OLD_ATTRIBUTES
+    assert calls.NAMES == spelling.OLD_ATTRIBUTES
+    assert calls.MODEL_NAMES == home._OLD_ATTRIBUTES
 
 
 # Names

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minikeras import optimizers as ours
-from minikeras.engine import naming
+from minikeras.engine import registry as naming
 from minikeras.engine.variable import Variable
 
 theirs = keras.optimizers

@@ -22,7 +22,7 @@ from minikeras.engine.dtype_policy import set_dtype_policy
 from minikeras.engine.dtypes import is_float as is_float_dtype
 from minikeras.engine.dtypes import is_int as is_int_dtype
 from minikeras.engine.dtypes import result_type, standardize_dtype
-from minikeras.engine.naming import get_uid, name_scope, reset_names
+from minikeras.engine.registry import get_uid, name_scope, reset_names
 from minikeras.engine.spelling import older_names
 from minikeras.engine.symbolic import KerasTensor
 

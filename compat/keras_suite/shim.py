@@ -182,7 +182,7 @@ COUNTERPARTS = {
     "backend.common.is_float_dtype": "backend.is_float_dtype",
     "backend.common.is_int_dtype": "backend.is_int_dtype",
     "backend.common.keras_tensor.any_symbolic_tensors": "engine.operation.any_symbolic",
-    "backend.common.name_scope.current_path": "engine.naming.current_path",
+    "backend.common.name_scope.current_path": "engine.registry.current_path",
     "backend.AutocastScope": "engine.variable.AutocastScope",
     "backend.common.variables.AutocastScope": "engine.variable.AutocastScope",
     "backend.common.variables.standardize_shape": "engine.variable.standardize_shape",
@@ -243,9 +243,9 @@ COUNTERPARTS = {
     "utils.io_utils.ask_to_proceed_with_overwrite": "utils.io_utils.ask_to_proceed_with_overwrite",
     "utils.io_utils.print_msg": "utils.io_utils.print_msg",
     "utils.io_utils.set_logging_verbosity": "utils.io_utils.set_logging_verbosity",
-    "utils.naming.auto_name": "engine.naming.auto_name",
-    "utils.naming.to_snake_case": "engine.naming.to_snake_case",
-    "utils.naming.uniquify": "engine.naming.uniquify",
+    "utils.naming.auto_name": "engine.registry.auto_name",
+    "utils.naming.to_snake_case": "engine.registry.to_snake_case",
+    "utils.naming.uniquify": "engine.registry.uniquify",
     "utils.summary_utils.print_summary": "models.summary.print_summary",
     **{
         f"tree.optree_impl.{name}": f"tree.{name}"

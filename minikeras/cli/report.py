@@ -159,9 +159,7 @@ def _resolve(name: str) -> Any:
 
 def _old_members() -> frozenset:
     """Names of methods and attributes that models and layers had once."""
-    from minikeras.dialects import attributes
-
-    return frozenset({*calls.METHODS, *attributes.NAMES, *attributes.MODEL_NAMES})
+    return frozenset({*calls.METHODS, *calls.NAMES, *calls.MODEL_NAMES})
 
 
 def _backend_today(name: str) -> str:

@@ -5,8 +5,7 @@ numbers, "B", supposes that people prefer segregated suburbs: use the data to sh
 column misleads, and `california_housing` for the rest.
 """
 
-from minikeras.datasets.fetch import Split, check_test_split, fetch, shuffled_split
-from minikeras.datasets.npz import load_npz
+from minikeras.datasets.npz import Split, check_test_split, fetch, load_npz, shuffled_split
 
 
 def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> Split:

@@ -5,8 +5,7 @@ R. K. Pace and R. Barry, "Sparse spatial autoregressions", Statistics and Probab
 population, people a household, latitude, longitude.
 """
 
-from minikeras.datasets.fetch import Split, check_test_split, fetch, shuffled_split
-from minikeras.datasets.npz import load_npz
+from minikeras.datasets.npz import Split, check_test_split, fetch, load_npz, shuffled_split
 
 
 def load_data(

@@ -4,7 +4,7 @@ The classes: 0 airplane, 1 automobile, 2 bird, 3 cat, 4 deer, 5 dog, 6 frog, 7 h
 9 truck. Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from minikeras.datasets.fetch import Split, load_cifar
+from minikeras.datasets.npz import Split, load_cifar
 
 
 def load_data() -> Split:

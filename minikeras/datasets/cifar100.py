@@ -3,7 +3,7 @@
 Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from minikeras.datasets.fetch import Split, load_cifar
+from minikeras.datasets.npz import Split, load_cifar
 
 
 def load_data(label_mode: str = "fine") -> Split:

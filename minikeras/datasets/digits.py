@@ -14,8 +14,7 @@ import os
 
 import numpy as np
 
-from minikeras.datasets.fetch import Split, shuffled_split
-from minikeras.datasets.npz import load_npz
+from minikeras.datasets.npz import Split, load_npz, shuffled_split
 
 
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:

@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from minikeras.datasets.fetch import STORE, Split
+from minikeras.datasets.npz import STORE, Split
 from minikeras.utils.file_utils import get_file
 
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.datasets.fetch import (
+from minikeras.datasets.npz import (
     Split,
     Texts,
     as_objects,
     fetch,
+    load_npz,
     marked,
     read_word_index,
     shuffled_order,
     within_vocabulary,
     without_long,
 )
-from minikeras.datasets.npz import load_npz
 from minikeras.engine.spelling import understands_old
 
 

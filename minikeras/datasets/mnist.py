@@ -4,8 +4,7 @@ Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied 
 recognition", Proceedings of the IEEE 86 (1998). License: CC BY-SA 3.0.
 """
 
-from minikeras.datasets.fetch import Split, fetch
-from minikeras.datasets.npz import load_npz
+from minikeras.datasets.npz import Split, fetch, load_npz
 
 
 def load_data(path: str = "mnist.npz") -> Split:

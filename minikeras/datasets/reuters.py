@@ -5,18 +5,18 @@ Made from Reuters-21578, collected by D. Lewis.
 
 import numpy as np
 
-from minikeras.datasets.fetch import (
+from minikeras.datasets.npz import (
     Split,
     as_objects,
     check_test_split,
     fetch,
+    load_npz,
     marked,
     read_word_index,
     shuffled_order,
     within_vocabulary,
     without_long,
 )
-from minikeras.datasets.npz import load_npz
 from minikeras.engine.spelling import understands_old
 
 _TOPICS = (

@@ -331,7 +331,7 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
 
 def reset_uids() -> None:
     """Automatic names count from the beginning again."""
-    from minikeras.engine.naming import reset_names
+    from minikeras.engine.registry import reset_names
 
     reset_names()
 

@@ -11,7 +11,7 @@ import numpy as np
 from minikeras import layers, models, ops
 from minikeras.dialects import backend_graph, configs, constructors, warn_once
 from minikeras.engine import registry
-from minikeras.engine.naming import auto_name
+from minikeras.engine.registry import auto_name
 from minikeras.engine.variable import plain, standardize_shape
 
 # Not for `configs`, where they are found elsewhere in the file.

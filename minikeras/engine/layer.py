@@ -14,7 +14,6 @@ from minikeras.engine import dtype_policy as policies
 from minikeras.engine import dtypes, registry, spelling, tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.input_spec import check_inputs
-from minikeras.engine.naming import auto_name, current_path, name_scope
 from minikeras.engine.operation import (
     Operation,
     any_symbolic,
@@ -25,6 +24,7 @@ from minikeras.engine.operation import (
     unknown_batch,
 )
 from minikeras.engine.recording import Node
+from minikeras.engine.registry import auto_name, current_path, name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable, standardize_shape, trainable_changed

@@ -18,8 +18,8 @@ import numpy as np
 
 from minikeras.engine import dtypes, tree
 from minikeras.engine.context import INFERENCE, Context, state
-from minikeras.engine.naming import auto_name
 from minikeras.engine.recording import Node, Paused
+from minikeras.engine.registry import auto_name
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable
 

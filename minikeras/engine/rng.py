@@ -57,7 +57,7 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
-        from minikeras.engine.naming import auto_name, name_scope
+        from minikeras.engine.registry import auto_name, name_scope
 
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments: {kwargs}")

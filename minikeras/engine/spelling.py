@@ -112,7 +112,7 @@ def is_old_order(cls: type, args: tuple) -> bool:
     )
 
 
-# Attributes that layers had in Keras 1 and 2; `minikeras.dialects.attributes` knows them.
+# Attributes that layers had in Keras 1 and 2; `minikeras.dialects.calls` knows them.
 OLD_ATTRIBUTES = frozenset(
     "W U b init inner_init inner_activation output_dim nb_filter filter_length nb_row nb_col"
     " border_mode subsample subsample_length dim_ordering W_regularizer U_regularizer b_regularizer"
@@ -130,7 +130,7 @@ def old_attribute(layer: Any, name: str) -> Any:
     Raises:
         AttributeError: if this layer has nothing to answer with.
     """
-    return import_module("minikeras.dialects.attributes").find(layer, name)
+    return import_module("minikeras.dialects.calls").find(layer, name)
 
 
 def understood(cls: type, args: tuple, kwargs: dict, ordered: bool = False) -> Any:

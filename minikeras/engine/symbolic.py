@@ -14,7 +14,7 @@ import numpy as np
 
 from minikeras.engine import dtypes
 from minikeras.engine.context import state
-from minikeras.engine.naming import auto_name
+from minikeras.engine.registry import auto_name
 
 # Filled by `minikeras.ops`: operator name -> function.
 operators: dict[str, Callable] = {}

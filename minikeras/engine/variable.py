@@ -10,7 +10,7 @@ import numpy as np
 
 from minikeras.engine import budget, dtypes
 from minikeras.engine.context import state
-from minikeras.engine.naming import auto_name, current_path
+from minikeras.engine.registry import auto_name, current_path
 from minikeras.engine.symbolic import Operators, Tensor, record_variable
 
 # Counts changes of `trainable` anywhere: plans that depend on it compare.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import budget, dtypes, registry, spelling
-from minikeras.engine.naming import current_path, name_scope
+from minikeras.engine.registry import current_path, name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import Variable, standardize_shape
 

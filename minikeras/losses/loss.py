@@ -9,9 +9,9 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import dtype_policy, dtypes, registry, serialization, tree
 from minikeras.engine.context import Run
-from minikeras.engine.naming import auto_name, name_scope
 from minikeras.engine.operation import Operation, as_input, cast_tensor
 from minikeras.engine.recording import Recording
+from minikeras.engine.registry import auto_name, name_scope
 from minikeras.engine.symbolic import KerasTensor, Operators, Tensor
 from minikeras.engine.variable import plain
 from minikeras.ops.base import tensor, unbroadcast

@@ -8,7 +8,7 @@ import numpy as np
 
 from minikeras import config as settings
 from minikeras.engine import dtype_policy, registry
-from minikeras.engine.naming import auto_name, name_scope
+from minikeras.engine.registry import auto_name, name_scope
 from minikeras.engine.spelling import name_first
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, standardize_shape

@@ -11,9 +11,9 @@ from minikeras.engine import dtypes, registry, serialization, spelling, tree
 from minikeras.engine.context import Context, state
 from minikeras.engine.graph import Graph, NotConnectedError, clone_graph
 from minikeras.engine.layer import Layer
-from minikeras.engine.naming import auto_name
 from minikeras.engine.operation import Operation, call_kernel
 from minikeras.engine.recording import Node
+from minikeras.engine.registry import auto_name
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.models.model import Model
 from minikeras.training.trainer import Trainer

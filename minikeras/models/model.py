@@ -19,7 +19,7 @@ _OLD_METHODS = frozenset(
     "fit_generator evaluate_generator predict_generator predict_classes predict_proba reset_states"
     " to_yaml".split()
 )
-# `minikeras.dialects.attributes` has these.
+# `minikeras.dialects.calls` has these.
 _OLD_ATTRIBUTES = frozenset(
     "model flattened_layers state_updates total_loss targets sample_weights container_nodes"
     " layers_by_depth nodes_by_depth".split()
@@ -86,7 +86,7 @@ class Model(Trainer, Layer):
             methods = import_module("minikeras.dialects.calls").METHODS
             return partial(methods[name], self)
         if name in _OLD_ATTRIBUTES:
-            return import_module("minikeras.dialects.attributes").find_of_model(self, name)
+            return import_module("minikeras.dialects.calls").find_of_model(self, name)
         return super().__getattr__(name)
 
     # Layers

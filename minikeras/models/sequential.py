@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.engine import registry, serialization
 from minikeras.engine.layer import Layer, dtype_config
-from minikeras.engine.naming import name_scope
+from minikeras.engine.registry import name_scope
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import standardize_shape
 from minikeras.models.functional import Functional, GraphModel

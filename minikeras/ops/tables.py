@@ -13,8 +13,8 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import dtypes
-from minikeras.engine.naming import to_snake_case
 from minikeras.engine.operation import call_kernel
+from minikeras.engine.registry import to_snake_case
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.ops.base import (
     Kernel,

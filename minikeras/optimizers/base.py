@@ -13,8 +13,8 @@ import numpy as np
 from minikeras import config as settings
 from minikeras.engine import dtypes, registry, serialization
 from minikeras.engine.arena import ArenaGradients, Chunk, aligned, gather
-from minikeras.engine.naming import auto_name, name_scope
 from minikeras.engine.recording import Paused
+from minikeras.engine.registry import auto_name, name_scope
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import Variable, plain
 from minikeras.optimizers.plan import Plan, norm

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine.layer import Layer
-from minikeras.engine.naming import to_snake_case
+from minikeras.engine.registry import to_snake_case
 from minikeras.engine.variable import Variable
 from minikeras.saving import guard
 

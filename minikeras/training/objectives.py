@@ -226,7 +226,7 @@ def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 
 
 def _object_name(obj: Any) -> str:
-    from minikeras.engine.naming import to_snake_case
+    from minikeras.engine.registry import to_snake_case
 
     for attribute in ("name", "__name__"):
         name = getattr(obj, attribute, None)

@@ -10,7 +10,7 @@ import numpy as np
 from minikeras import layers, ops
 from minikeras.engine import registry, serialization, tree
 from minikeras.engine.layer import Layer
-from minikeras.engine.naming import auto_name
+from minikeras.engine.registry import auto_name
 from minikeras.engine.symbolic import Tensor
 from minikeras.layers.preprocessing.category_encoding import as_values
 from minikeras.layers.preprocessing.normalization import DataLayer

@@ -37,7 +37,7 @@ def test_mnist(cache):
 
 def test_the_hash_of_a_cached_file_is_checked(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr("minikeras.datasets.fetch.STORE", "http://127.0.0.1:1/")
+    monkeypatch.setattr("minikeras.datasets.npz.STORE", "http://127.0.0.1:1/")
     (tmp_path / "datasets").mkdir()
     np.savez(tmp_path / "datasets/mnist.npz", x_train=np.zeros(1))
     with pytest.raises(OSError, match="URL fetch failure"):

@@ -110,7 +110,7 @@ PLAIN = (
 
 def function_of(name):
     found = {"Nanprod": "nanprod", "NanToNum": "nan_to_num"}
-    from minikeras.engine.naming import to_snake_case
+    from minikeras.engine.registry import to_snake_case
 
     return getattr(ops, found.get(name) or to_snake_case(name))
 
