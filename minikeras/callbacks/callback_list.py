@@ -11,8 +11,7 @@ import numpy as np
 
 from minikeras.callbacks.callback import Callback, resolve_monitor_name
 from minikeras.engine import tree
-from minikeras.utils.io_utils import print_msg
-from minikeras.utils.progbar import Progbar
+from minikeras.utils.progbar import Progbar, print_msg
 
 Hook = Callable[..., Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 from minikeras.callbacks.callback import Callback, MonitorCallback
 from minikeras.callbacks.callback_list import HistoryDict
 from minikeras.engine.spelling import runs_unedited, understands_old
-from minikeras.utils.io_utils import print_msg
+from minikeras.utils.progbar import print_msg
 
 
 class BatchCounter:

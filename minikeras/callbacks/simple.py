@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.callbacks.callback import Callback
-from minikeras.utils.io_utils import print_msg
+from minikeras.utils.progbar import print_msg
 
 
 class LambdaCallback(Callback):

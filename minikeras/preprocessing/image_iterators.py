@@ -13,7 +13,7 @@ import numpy as np
 from minikeras import config
 from minikeras.dialects import warn_once
 from minikeras.utils.image_utils import array_to_img, img_to_array, load_img
-from minikeras.utils.io_utils import print_msg
+from minikeras.utils.progbar import print_msg
 from minikeras.utils.py_dataset import PyDataset
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")

@@ -12,13 +12,13 @@ from minikeras.engine.registry import (
 from minikeras.engine.serialization import deserialize as _deserialize
 from minikeras.engine.serialization import serialize as serialize_keras_object
 from minikeras.saving.api import (
+    KerasFileEditor,
     load_model,
     load_weights,
     model_from_json,
     save_model,
     save_weights,
 )
-from minikeras.saving.editor import KerasFileEditor
 
 custom_object_scope = CustomObjectScope
 

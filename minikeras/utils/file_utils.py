@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from minikeras import config
-from minikeras.utils.io_utils import print_msg
+from minikeras.utils.progbar import print_msg
 
 _CHUNK = 1 << 16
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.utils.io_utils import print_msg
+from minikeras.utils.progbar import print_msg
 
 
 class Dataset:

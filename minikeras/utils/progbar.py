@@ -1,7 +1,8 @@
-"""A progress bar in a terminal, a line of text elsewhere."""
+"""The progress bar, and messages to standard output or the log."""
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.utils.io_utils import print_msg
 
 _BOLD, _GREEN, _WHITE, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 
@@ -233,3 +233,63 @@ def _per_unit(seconds: float, unit: str) -> str:
     if seconds >= 1e-3:
         return f"{seconds * 1e3:.0f}ms/{unit}"
     return f"{seconds * 1e6:.0f}us/{unit}"
+
+
+logger = logging.getLogger("minikeras")
+
+
+def set_logging_verbosity(level: str) -> None:
+    """Sets which messages of minikeras's log are kept.
+
+    Args:
+        level: `"DEBUG"`, `"INFO"`, `"WARNING"`, `"ERROR"` or `"FATAL"`.
+
+    Raises:
+        ValueError: The level is none of these.
+    """
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL"):
+        raise ValueError(
+            "Argument `level` must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'FATAL'. Received:"
+            f" level={level!r}"
+        )
+    logger.setLevel(level)
+
+
+def print_msg(message: Any, line_break: bool = True) -> None:
+    """Writes `message` to standard output, or to the log where interactive logging is off.
+
+    Characters that the output's encoding lacks are written as `?`.
+
+    Args:
+        message: What to write.
+        line_break: Whether a line break follows. Defaults to `True`.
+    """
+    from minikeras import config
+
+    if not config.is_interactive_logging_enabled():
+        logger.info(message)
+        return
+    text = f"{message}\n" if line_break else str(message)
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+    sys.stdout.flush()
+
+
+def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
+    """Asks on the terminal whether the file may be overwritten.
+
+    Args:
+        filepath: The file that exists already.
+
+    Returns:
+        Whether the answer was yes.
+    """
+    answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]").strip().lower()
+    while answer not in ("y", "n"):
+        answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
+    if answer == "y":
+        print_msg("[TIP] Next time specify overwrite=True!")
+    return answer == "y"
