@@ -204,7 +204,7 @@ COUNTERPARTS = {
     "losses.loss.squeeze_or_expand_to_same_rank": "losses.loss.squeeze_or_expand_to_same_rank",
     "models.Functional": "models.functional.Functional",
     "models.functional.Functional": "models.functional.Functional",
-    "ops.node.Node": "engine.node.Node",
+    "ops.node.Node": "engine.recording.Node",
     "dtype_policies.dtype_policy._get_quantized_dtype_policy_by_str": (
         "engine.dtype_policy.quantized_policy"
     ),
@@ -237,7 +237,7 @@ COUNTERPARTS = {
     "trainers.compile_utils.CompileLoss": "training.objectives.CompiledLoss",
     "trainers.compile_utils.CompileMetrics": "training.objectives.CompiledMetrics",
     "trainers.trainer.Trainer": "training.trainer.Trainer",
-    "utils.file_utils.extract_archive": "utils.archives.extract_archive",
+    "utils.file_utils.extract_archive": "utils.file_utils.extract_archive",
     "utils.file_utils.hash_file": "utils.file_utils.hash_file",
     "utils.file_utils.validate_file": "utils.file_utils.validate_file",
     "utils.io_utils.ask_to_proceed_with_overwrite": "utils.progbar.ask_to_proceed_with_overwrite",
