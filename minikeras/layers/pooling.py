@@ -32,6 +32,13 @@ class _Window(Layer):
     # Whether to pad as Theano did; see `dialects.eras`.
     _pads_half = False
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # In Keras 1 and 2 the size had a default.
+        needed = cls.mode == "average" and not args and "pool_size" not in kwargs
+        if needed and cls.__module__ == __name__:
+            return spelling.understood(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
     def _set_arguments(self, pool_size: Any, strides: Any, padding: str, data_format: Any) -> None:
         self.pool_size = standardize_tuple(pool_size, self.rank, "pool_size")
         steps = self.pool_size if strides is None else strides
@@ -95,12 +102,6 @@ class BaseAveragePooling(_Window):
     """Average pooling of `rank` dimensions; see `AveragePooling2D`."""
 
     mode = "average"
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        # In Keras 1 and 2 the size had a default.
-        if not args and "pool_size" not in kwargs and cls.__module__ == __name__:
-            return spelling.understood(cls, args, kwargs)
-        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
