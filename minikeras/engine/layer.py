@@ -214,11 +214,13 @@ class Layer(LayerWeights, Operation):
 
     @property
     def _layers(self) -> list:
+        if not self._tracked:
+            return []
         return list(self._tracked_values(lambda value: isinstance(value, Layer)))
 
     @property
     def _metrics(self) -> list:
-        return list(self._tracked_values(_is_metric))
+        return list(self._tracked_values(_is_metric)) if self._tracked else []
 
     def _flatten_layers(self, recursive: bool = True, include_self: bool = True) -> list:
         found: list = [self] if include_self else []
