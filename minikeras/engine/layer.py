@@ -797,7 +797,7 @@ class Layer(LayerWeights, Operation):
             base["activity_regularizer"] = serialization.serialize(self.activity_regularizer)
         if not getattr(type(self).get_config, "_is_default", False) or type(self) is Layer:
             return base
-        return {**base, **Operation.get_config(self)}
+        return {**base, **Operation.get_config(self), "dtype": base["dtype"]}
 
     get_config._is_default = True  # type: ignore[attr-defined]
 

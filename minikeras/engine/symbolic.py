@@ -293,6 +293,13 @@ class SymbolicError(TypeError, ValueError):
     """Something asked a symbolic tensor for its value."""
 
 
+def _compared(name: str, one: Any, other: Any, same: bool) -> Any:
+    result = operator(name)(one, other)
+    if isinstance(result, KerasTensor):
+        result._same = same
+    return result
+
+
 class KerasTensor(Operators):
     """A symbolic tensor: a shape and a dtype, and how it came about.
 
@@ -392,8 +399,21 @@ class KerasTensor(Operators):
     __index__ = _no_value
     __array_function__ = _no_value
 
+    # Of what a comparison gave: whether both sides were one object, so that `x in tensors` works.
+    _same: bool | None = None
+
+    def __eq__(self, other: Any) -> Any:
+        return _compared("equal", self, other, self is other)
+
+    def __ne__(self, other: Any) -> Any:
+        return _compared("not_equal", self, other, self is not other)
+
+    __hash__ = object.__hash__
+
     def __bool__(self) -> bool:
-        raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
+        if self._same is None:
+            raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
+        return self._same
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = ufuncs.get(ufunc) if method == "__call__" and not kwargs else None

@@ -51,7 +51,7 @@ class Sequential(GraphModel, Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Trainer.__init__(self)
         Layer.__init__(self, trainable=trainable, name=name)
-        self.__dict__["_functional"] = None
+        self.__dict__.update(_functional=None, _shape_seen=False)
         self._stack: list[Layer] = []
         self.supports_masking = True
         if layers:
@@ -227,7 +227,7 @@ class Sequential(GraphModel, Model):
 
     def _finish(self, inputs: Any, outputs: Any) -> None:
         functional = Functional(inputs, outputs, name=self.name)
-        functional.__dict__["_shape_seen"] = self.__dict__.get("_shape_seen")
+        functional.__dict__["_shape_seen"] = self.__dict__["_shape_seen"]
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()
