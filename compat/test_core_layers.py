@@ -67,7 +67,9 @@ def test_einsum_dense(case, activation):
     )
     compare(theirs, ours, [floats(*shape)])
     same_config(theirs, ours)
-    assert ours.compute_output_shape(shape) == tuple(theirs.compute_output_shape(shape))
+    # Where the arguments leave a size open, the inputs tell it here (DIFFERENCES.md).
+    known = zip(theirs.compute_output_shape(shape), ours.compute_output_shape(shape), strict=True)
+    assert all(its in (None, size) and size is not None for its, size in known)
 
 
 @pytest.mark.parametrize("name", ["Dense", "EinsumDense", "Embedding"])

@@ -458,11 +458,13 @@ def _convolution_2d(config: dict, old_name: str, generation: int) -> None:
 def _separable(config: dict, old_name: str, generation: int) -> None:
     _convolution_2d(config, old_name, generation)
     # tf.keras wrote those of `Conv` too, which say nothing; Keras 1 had one initializer for both.
-    for kind in ("initializer", "regularizer", "constraint"):
-        value = config.pop(f"kernel_{kind}", None)
-        if kind == "initializer" and value is not None:
-            config.setdefault("depthwise_initializer", value)
-            config.setdefault("pointwise_initializer", value)
+    for key in ("kernel_regularizer", "kernel_constraint"):
+        if config.get(key, False) is None:
+            del config[key]
+    value = config.pop("kernel_initializer", None)
+    if value is not None:
+        config.setdefault("depthwise_initializer", value)
+        config.setdefault("pointwise_initializer", value)
 
 
 def _average(config: dict, old_name: str, generation: int) -> None:
