@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.parallel import each
 from minikeras.kernels.rows import row_max, row_sum
 from minikeras.kernels.special import erf
 
@@ -57,6 +58,17 @@ def linear() -> Kernel:
 # Rectifiers
 
 
+def _rectify(z: Array) -> Array:
+    each(lambda part: np.maximum(part, 0, out=part), z)
+    return z
+
+
+def _rectified(y: Array, dy: Array) -> Array:
+    dz = np.empty(dy.shape, dy.dtype)
+    each(lambda dz, y, dy: np.multiply(dy, y > 0, out=dz), dz, y, dy)
+    return dz
+
+
 @_kernel
 def relu(
     negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
@@ -64,9 +76,7 @@ def relu(
     """`z` above the threshold, up to `max_value`; `negative_slope * (z - threshold)` below."""
     if negative_slope == 0 and threshold == 0:
         if max_value is None:
-            return Kernel(
-                lambda z: np.maximum(z, 0, out=z), lambda y, dy: dy * (y > 0), integers=True
-            )
+            return Kernel(_rectify, _rectified, integers=True)
         if max_value == 6:
             return relu6()
     if max_value is None and threshold == 0:

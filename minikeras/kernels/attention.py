@@ -12,11 +12,12 @@ outputs, and in the backward pass to their gradients, which are much smaller tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels.parallel import over_batch
 from minikeras.kernels.rows import empty, operand, row_sum
 
 Array = np.ndarray
@@ -67,11 +68,15 @@ def _key_view(x: Array) -> Array:
     return x.transpose(0, 2, 1, 3)[:, :, None]
 
 
-def _tiles(shape: tuple[int, ...]) -> Iterator[slice]:
-    batch = shape[0]
+def _over_tiles(function: Callable[[slice], None], shape: tuple[int, ...]) -> None:
+    """Call `function` with parts of the batch, of scores of `shape`."""
     size = max(1, _TILE // max(1, math.prod(shape[1:])))
-    for start in range(0, batch, size):
-        yield slice(start, min(start + size, batch))
+
+    def part(batch: slice) -> None:
+        for start in range(batch.start, batch.stop, size):
+            function(slice(start, min(start + size, batch.stop)))
+
+    over_batch(part, shape[0], math.prod(shape))
 
 
 def _spread(inverse: Array, shape: tuple[int, ...]) -> Array:
@@ -151,7 +156,7 @@ def attention(
         for where in masked:
             np.copyto(scores, fill, where=_part(where, tile))
 
-    for tile in _tiles(powers.shape):
+    def attend(tile: slice) -> None:
         scores, keys = powers[tile], operand(k[tile].swapaxes(-1, -2))
         score(tile, keys, scores)
         with np.errstate(over="ignore"):
@@ -169,6 +174,8 @@ def attention(
                 np.copyto(scores, 0, where=_part(where, tile))
         used = scores if dropout is None else scores * _part(dropout, tile)
         np.matmul(used, v[tile], out=out[tile])
+
+    _over_tiles(attend, powers.shape)
     inverse = np.divide(1, sums, out=sums)
     output *= _spread(inverse, output.shape)
     weights, saved = None, None
@@ -224,7 +231,7 @@ def attention_backward(
         else:
             np.matmul(a, b).sum(axis=2, keepdims=True, out=out)
 
-    for tile in _tiles(powers.shape):
+    def attend(tile: slice) -> None:
         e, mean = powers[tile], means[tile]
         drop = None if dropout is None else _part(dropout, tile)
         ds = np.matmul(g[tile], operand(v[tile].swapaxes(-1, -2)))
@@ -244,6 +251,8 @@ def attention_backward(
         product(ds.swapaxes(-1, -2), q[tile], dk[tile])
         if d_scores is not None:
             d_scores[tile] = ds
+
+    _over_tiles(attend, powers.shape)
     d_query *= dtype.type(scale)
     d_bias = None
     if d_scores is not None and bias_shape is not None:

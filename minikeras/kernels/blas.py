@@ -58,8 +58,12 @@ def _functions_of(path: Path) -> dict[tuple[str, str], Any]:
             axpy.restype = axpby.restype = None
             found["axpy", char], found["axpby", char] = axpy, axpby
         else:
-            name = f"{prefix.replace('cblas', 'openblas')}get_num_threads{suffix}"
-            found["threads", ""] = getattr(library, name, None) or (lambda: 1)
+            for verb in ("get", "set"):
+                name = f"{prefix.replace('cblas', 'openblas')}{verb}_num_threads{suffix}"
+                found[verb, ""] = getattr(library, name, None)
+            if found["set", ""] is not None:
+                found["set", ""].argtypes = [ctypes.c_int]
+                found["set", ""].restype = None
             return found
     return {}
 
@@ -81,8 +85,16 @@ def _address(array: Array) -> int:
 
 def threads() -> int:
     """How many threads BLAS may use; 1 where that is not known."""
-    count = functions().get(("threads", ""))
+    count = functions().get(("get", ""))
     return count() if count is not None else 1
+
+
+def set_threads(count: int) -> bool:
+    """Let BLAS use `count` threads; whether it can be told."""
+    tell = functions().get(("set", ""))
+    if tell is not None:
+        tell(count)
+    return tell is not None
 
 
 def axpy(x: Array, y: Array) -> Callable[[float], None]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minikeras.kernels.activation import Kernel
-from minikeras.kernels.rows import ones_of, row_max
+from minikeras.kernels.rows import dot_for, ones_of, row_max
 
 Array = np.ndarray
 
@@ -132,7 +132,8 @@ def bound_dense(
     dx = np.empty(x_shape, dtype) if needs_input else None
     activate, slope = act
     d_kernel, d_bias = into
-    ones, dot, add = ones_of(rows, dtype), np.dot, np.add
+    ones, add = ones_of(rows, dtype), np.add
+    dot = dot_for(rows, *kernel.shape)
     transposed = kernel.T
     x_t: Any = None
 
@@ -149,7 +150,7 @@ def bound_dense(
         if d_kernel is not None:
             dot(x_t, dz, d_kernel)
         if d_bias is not None:
-            dot(ones, dz, d_bias)
+            np.dot(ones, dz, d_bias)
         if dx is not None:
             return dot(dz, transposed, dx)
         return None

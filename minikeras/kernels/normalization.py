@@ -11,8 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from minikeras.kernels import parallel
+from minikeras.kernels.parallel import each, summed
+
 # Values a block; see the optimizers, which choose alike.
 _BLOCK = 16384
+# The same where threads share the work: short calls make them wait for each other.
+_SHARED_BLOCK = 1 << 16
 # The same for normalization of rows, which does more calls a block: larger ones pay.
 _ROW_BLOCK = 1 << 18
 # Below this many rows one product sums exactly enough in float32.
@@ -34,8 +39,10 @@ def column_sums(x: Array) -> Array:
     return total.astype(x.dtype)
 
 
-def _blocks(x: Array, most: int = _BLOCK) -> tuple[int, Iterator[slice]]:
+def _blocks(x: Array, most: int | None = None) -> tuple[int, Iterator[slice]]:
     rows, columns = x.shape
+    if most is None:
+        most = _BLOCK if parallel.threads() == 1 else _SHARED_BLOCK
     size = min(rows, max(1, most // max(1, columns)))
     return size, (slice(start, start + size) for start in range(0, rows, max(1, size)))
 
@@ -54,64 +61,80 @@ def column_moments(x: Array) -> tuple[Array, Array]:
     """Mean and variance of each column."""
     rows = max(1, x.shape[0])
     mean = column_sums(x) / x.dtype.type(rows)
-    size, blocks = _blocks(x)
-    (means,) = _spread(size, mean)
-    ones = np.ones(size, x.dtype)
-    scratch = np.empty_like(means)
-    total = np.zeros(x.shape[1], np.float64)
-    for block in blocks:
-        part = x[block]
-        n = len(part)
-        centered = np.subtract(part, means[:n], scratch[:n])
-        np.multiply(centered, centered, centered)
-        total += ones[:n] @ centered
-    return mean, (total / rows).astype(x.dtype)
+
+    def squares(part: slice) -> Array:
+        size, blocks = _blocks(x[part])
+        (means,) = _spread(size, mean)
+        ones = np.ones(size, x.dtype)
+        scratch = np.empty_like(means)
+        total = np.zeros(x.shape[1], np.float64)
+        for block in blocks:
+            rows = x[part][block]
+            n = len(rows)
+            centered = np.subtract(rows, means[:n], scratch[:n])
+            np.multiply(centered, centered, centered)
+            total += ones[:n] @ centered
+        return total
+
+    return mean, (summed(squares, len(x), x.size) / rows).astype(x.dtype)
 
 
 def affine_columns(x: Array, scale: Array, shift: Array) -> Array:
     """`x * scale + shift`, by column."""
-    size, blocks = _blocks(x)
-    scales, shifts = _spread(size, scale, shift)
+    def part(x: Array, y: Array) -> None:
+        size, blocks = _blocks(x)
+        scales, shifts = _spread(size, scale, shift)
+        for block in blocks:
+            rows = y[block]
+            n = len(rows)
+            np.multiply(x[block], scales[:n], rows)
+            np.add(rows, shifts[:n], rows)
+
     y = np.empty_like(x)
-    for block in blocks:
-        part = y[block]
-        n = len(part)
-        np.multiply(x[block], scales[:n], part)
-        np.add(part, shifts[:n], part)
+    each(part, x, y)
     return y
 
 
 def column_products(dy: Array, x: Array, mean: Array) -> tuple[Array, Array]:
     """The column sums of `dy` and of `dy * (x - mean)`."""
-    size, blocks = _blocks(x)
-    (means,) = _spread(size, mean)
-    ones = np.ones(size, x.dtype)
-    scratch = np.empty_like(means)
-    first = np.zeros(x.shape[1], np.float64)
-    second = np.zeros(x.shape[1], np.float64)
-    for block in blocks:
-        part = dy[block]
-        n = len(part)
-        product = np.subtract(x[block], means[:n], scratch[:n])
-        np.multiply(product, part, product)
-        first += ones[:n] @ part
-        second += ones[:n] @ product
+
+    def sums(part: slice) -> tuple[Array, Array]:
+        size, blocks = _blocks(x[part])
+        (means,) = _spread(size, mean)
+        ones = np.ones(size, x.dtype)
+        scratch = np.empty_like(means)
+        first = np.zeros(x.shape[1], np.float64)
+        second = np.zeros(x.shape[1], np.float64)
+        for block in blocks:
+            rows = dy[part][block]
+            n = len(rows)
+            product = np.subtract(x[part][block], means[:n], scratch[:n])
+            np.multiply(product, rows, product)
+            first += ones[:n] @ rows
+            second += ones[:n] @ product
+        return first, second
+
+    first, second = summed(sums, len(x), x.size)
     return first.astype(x.dtype), second.astype(x.dtype)
 
 
 def combine_columns(dy: Array, x: Array, a: Array, b: Array, c: Array) -> Array:
     """`dy * a + x * b + c`, by column."""
-    size, blocks = _blocks(x)
-    many_a, many_b, many_c = _spread(size, a, b, c)
-    scratch = np.empty_like(many_a)
+
+    def part(dy: Array, x: Array, dx: Array) -> None:
+        size, blocks = _blocks(x)
+        many_a, many_b, many_c = _spread(size, a, b, c)
+        scratch = np.empty_like(many_a)
+        for block in blocks:
+            rows = dx[block]
+            n = len(rows)
+            product = np.multiply(x[block], many_b[:n], scratch[:n])
+            np.multiply(dy[block], many_a[:n], rows)
+            np.add(rows, product, rows)
+            np.add(rows, many_c[:n], rows)
+
     dx = np.empty_like(x)
-    for block in blocks:
-        part = dx[block]
-        n = len(part)
-        product = np.multiply(x[block], many_b[:n], scratch[:n])
-        np.multiply(dy[block], many_a[:n], part)
-        np.add(part, product, part)
-        np.add(part, many_c[:n], part)
+    each(part, dy, x, dx)
     return dx
 
 
@@ -158,24 +181,27 @@ def normalize_rows(
         The result, the normalized rows, and `1 / sqrt(variance + epsilon)` as a column.
     """
     rows, columns = x.shape
-    _, blocks = _blocks(x, _ROW_BLOCK)
     weights = np.full(columns, 1 / max(1, columns), x.dtype)
     normal, inverse = np.empty_like(x), np.empty((rows, 1), x.dtype)
     y = normal if gamma is None and beta is None else np.empty_like(x)
-    for block in blocks:
-        part, out, factor = x[block], normal[block], inverse[block]
-        if center:
-            part = np.subtract(part, (part @ weights)[:, None], out)
-        np.vecdot(part, part, out=factor[:, 0])
-        factor /= max(1, columns)
-        factor += x.dtype.type(epsilon)
-        np.sqrt(factor, factor)
-        np.divide(x.dtype.type(1), factor, factor)
-        np.multiply(part, factor, out)
-        if gamma is not None:
-            out = np.multiply(out, gamma, y[block])
-        if beta is not None:
-            np.add(out, beta, y[block])
+
+    def normalize(x: Array, normal: Array, inverse: Array, y: Array) -> None:
+        for block in _blocks(x, _ROW_BLOCK)[1]:
+            part, out, factor = x[block], normal[block], inverse[block]
+            if center:
+                part = np.subtract(part, (part @ weights)[:, None], out)
+            np.vecdot(part, part, out=factor[:, 0])
+            factor /= max(1, columns)
+            factor += x.dtype.type(epsilon)
+            np.sqrt(factor, factor)
+            np.divide(x.dtype.type(1), factor, factor)
+            np.multiply(part, factor, out)
+            if gamma is not None:
+                out = np.multiply(out, gamma, y[block])
+            if beta is not None:
+                np.add(out, beta, y[block])
+
+    each(normalize, x, normal, inverse, y, smallest=_ROW_BLOCK)
     return y, normal, inverse
 
 
@@ -192,29 +218,34 @@ def normalize_rows_backward(
     Returns:
         The gradients of `x`, of `gamma` and of `beta`.
     """
-    rows, columns = dy.shape
-    size, blocks = _blocks(dy, _ROW_BLOCK)
-    weights, ones = np.full(columns, 1 / max(1, columns), dy.dtype), np.ones(size, dy.dtype)
-    scratch = np.empty((size, columns), dy.dtype)
+    columns = dy.shape[1]
+    weights = np.full(columns, 1 / max(1, columns), dy.dtype)
     dx = np.empty_like(normal) if needs_dx else None
-    dgamma, dbeta = np.zeros(columns, np.float64), np.zeros(columns, np.float64)
-    for block in blocks:
-        g, unit = dy[block], normal[block]
-        n = len(g)
-        dgamma += ones[:n] @ np.multiply(g, unit, scratch[:n])
-        dbeta += ones[:n] @ g
-        if dx is None:
-            continue
-        if gamma is not None:
-            g = np.multiply(g, gamma, scratch[:n])
-        out = dx[block]
-        products = np.vecdot(g, unit)[:, None]
-        products /= max(1, columns)
-        np.multiply(unit, products, out)
-        np.subtract(g, out, out)
-        if center:
-            out -= (g @ weights)[:, None]
-        out *= inverse[block]
+
+    def back(part: slice) -> tuple[Array, Array]:
+        size, blocks = _blocks(dy[part], _ROW_BLOCK)
+        ones, scratch = np.ones(size, dy.dtype), np.empty((size, columns), dy.dtype)
+        dgamma, dbeta = np.zeros(columns, np.float64), np.zeros(columns, np.float64)
+        for block in blocks:
+            g, unit = dy[part][block], normal[part][block]
+            n = len(g)
+            dgamma += ones[:n] @ np.multiply(g, unit, scratch[:n])
+            dbeta += ones[:n] @ g
+            if dx is None:
+                continue
+            if gamma is not None:
+                g = np.multiply(g, gamma, scratch[:n])
+            out = dx[part][block]
+            products = np.vecdot(g, unit)[:, None]
+            products /= max(1, columns)
+            np.multiply(unit, products, out)
+            np.subtract(g, out, out)
+            if center:
+                out -= (g @ weights)[:, None]
+            out *= inverse[part][block]
+        return dgamma, dbeta
+
+    dgamma, dbeta = summed(back, len(dy), dy.size, _ROW_BLOCK)
     return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 

@@ -1,69 +1,189 @@
-"""Kernels on several threads: for batches an option, off by default.
+"""Kernels on several threads: the parts of a batch side by side, in threads of NumPy.
 
-NumPy lets other threads run while it copies, computes or multiplies, so the parts of a batch can be
-worked on side by side, elementwise passes included. That pays where BLAS itself uses one thread
-(`OPENBLAS_NUM_THREADS=1`), which is also the robust setting on a busy machine: BLAS threads wait
-for each other by spinning. Set the number with `MINIKERAS_THREADS` or `set_threads`.
+NumPy lets other threads run while it copies, computes or multiplies, so parts can be worked on side
+by side, elementwise passes included, where a BLAS shares its products alone and leaves its threads
+spinning beside all else. So while a model trains or predicts (`sharing`) BLAS has one thread and
+the kernels have as many as BLAS had: all cores, or what `OPENBLAS_NUM_THREADS` says.
+`MINIKERAS_THREADS` or `set_threads` give another number, 1 for none.
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import contextvars
+import ctypes
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, wraps
+from typing import Any
+
+import numpy as np
 
 from minikeras.kernels import blas
 
 # Elements below which handing a part to another thread costs more than it saves.
 SMALLEST = 1 << 16
+# Threads are told one after the other, so that many of them cost more than they give.
+_MOST = 8
 
 _local = threading.local()
-_threads = 1
-_pool: ThreadPoolExecutor | None = None
+_chosen: int | None = None
+_shared = 1  # what BLAS had, while sharing
+_users = 0
+_guard = threading.Lock()
+_helpers: list[_Helper] = []
+_free = threading.Lock()
 
 
 def set_threads(count: int) -> None:
     """Use ``count`` threads (1: none but the caller's)."""
-    global _threads, _pool
+    global _chosen
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"The number of threads must be a positive integer. Received: {count!r}")
-    if _pool is not None:
-        _pool.shutdown()
-    _threads, _pool = count, None
+    _chosen = count
 
 
 def threads() -> int:
-    """How many threads kernels use."""
-    return _threads
+    """How many threads kernels use now."""
+    return _shared if _chosen is None else _chosen
 
 
-def useful(size: int, smallest: int) -> int:
-    """How many threads to share elementwise work on `size` numbers, `smallest` or more for each.
+def sharing(function: Callable) -> Callable:
+    """A decorator: while `function` runs, kernels have BLAS's threads, and NumPy does not warn."""
 
-    As many as NumPy's BLAS may use, if that is more than `threads()`: elementwise work gives the
-    same numbers however it is shared.
-    """
-    if size < 2 * smallest:
-        return 1
-    return max(1, min(max(_threads, blas.threads()), size // smallest))
+    @wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        enter()
+        try:
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
+        finally:
+            leave()
+
+    return inside
+
+
+def enter() -> None:
+    """Begin to work with BLAS's threads, which has one until `leave`."""
+    global _users, _shared
+    with _guard:
+        _users += 1
+        if _users == 1 and _chosen is None:
+            count = blas.threads()
+            if count > 1 and blas.set_threads(1):
+                _shared = count
+
+
+def leave() -> None:
+    """End what `enter` began; the last to leave gives BLAS its threads back."""
+    global _users, _shared
+    with _guard:
+        _users -= 1
+        if not _users and _shared > 1:
+            blas.set_threads(_shared)
+            _shared = 1
+
+
+def parts_for(work: float, smallest: float) -> int:
+    """In how many parts to share `work`, of `smallest` or more each."""
+    count = min(threads(), _MOST, int(work // smallest))
+    return 1 if count < 2 or getattr(_local, "busy", False) else count
+
+
+class _Helper:
+    """A thread that waits for a part to work on."""
+
+    def __init__(self) -> None:
+        self.begin, self.done = _thread.allocate_lock(), _thread.allocate_lock()
+        self.begin.acquire()
+        self.done.acquire()
+        self.job: Any = None
+        self.error: BaseException | None = None
+        self.beside = -1  # the processor that it keeps away from
+        self.thread = threading.Thread(target=self.work, name="minikeras", daemon=True)
+        self.thread.start()
+
+    def work(self) -> None:
+        _local.busy = True
+        while True:
+            self.begin.acquire()
+            try:
+                context, function, part = self.job
+                context.run(function, part)
+            except BaseException as error:
+                self.error = error
+            self.job = context = function = None
+            self.done.release()
+
+
+@lru_cache(maxsize=1)
+def _processor() -> Callable[[], int] | None:
+    """What tells on which processor the caller is, on Linux."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        return ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError):
+        return None
+
+
+def _keep_apart(helpers: list[_Helper]) -> None:
+    """Keep helpers off the caller's processor, where a scheduler might wake them to wait for it."""
+    tell = _processor()
+    if tell is None:
+        return
+    here = tell()
+    for helper in helpers:
+        if helper.beside != here:
+            helper.beside = here
+            others = os.sched_getaffinity(0) - {here}
+            if others and helper.thread.native_id is not None:
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(helper.thread.native_id, others)
 
 
 def side_by_side(function: Callable[[int], object], count: int) -> None:
-    """Call ``function`` with 0 to ``count - 1``, each in a thread of its own; 0 in this one."""
-    global _pool
-    if count > 1 and not getattr(_local, "busy", False):
-        if _pool is None or _pool._max_workers < count - 1:
-            _pool = ThreadPoolExecutor(max(count, _threads) - 1, "minikeras")
-        waiting = [_pool.submit(_alone, function, part) for part in range(1, count)]
-        try:
-            _alone(function, 0)
-        finally:
-            for one in waiting:
-                one.result()
-    else:
+    """Call ``function`` with 0 to ``count - 1``, each in a thread of its own; 0 in this one.
+
+    One after the other where another caller has the threads, or this is one of them.
+    """
+    if count < 2 or getattr(_local, "busy", False) or not _free.acquire(blocking=False):
         for part in range(count):
             function(part)
+        return
+    try:
+        while len(_helpers) < count - 1:
+            _helpers.append(_Helper())
+        asked = _helpers[: count - 1]
+        _keep_apart(asked)
+        for part, helper in enumerate(asked, 1):
+            helper.job = (contextvars.copy_context(), function, part)
+            helper.begin.release()
+        _local.busy = True
+        try:
+            function(0)
+        finally:
+            _local.busy = False
+            error = None
+            try:
+                for helper in asked:
+                    helper.done.acquire()
+                    error, helper.error = error or helper.error, None
+            except BaseException:  # interrupted: nobody knows when these are done
+                _helpers.clear()
+                raise
+        if error is not None:
+            raise error
+    finally:
+        _free.release()
+
+
+def edges(size: int, count: int) -> list[slice]:
+    """`size` in `count` nearly equal parts."""
+    ends = [size * part // count for part in range(count + 1)]
+    return [slice(*pair) for pair in zip(ends, ends[1:])]
 
 
 def over_batch(function: Callable[[slice], object], batch: int, work: int) -> int:
@@ -77,29 +197,57 @@ def over_batch(function: Callable[[slice], object], batch: int, work: int) -> in
     Returns:
         The number of parts.
     """
-    count = min(_threads, batch, max(work // SMALLEST, 1))
-    if count <= 1 or getattr(_local, "busy", False):
+    count = min(parts_for(work, SMALLEST), batch)
+    if count <= 1:
         function(slice(0, batch))
         return 1
-    edges = [batch * part // count for part in range(count + 1)]
-    side_by_side(lambda part: function(slice(edges[part], edges[part + 1])), count)
+    parts = edges(batch, count)
+    side_by_side(lambda part: function(parts[part]), count)
     return count
 
 
-def _alone(function: Callable[[int], object], part: int) -> None:
-    _local.busy = True
-    try:
-        function(part)
-    finally:
-        _local.busy = False
+def each(function: Callable, *arrays: np.ndarray, smallest: int = SMALLEST) -> None:
+    """Call ``function`` with parts of arrays that are equally long, side by side if that pays.
+
+    Args:
+        function: Computes elementwise, or row by row, into one of the arrays.
+        smallest: Elements below which a part is not worth a thread.
+    """
+    rows = len(arrays[0]) if arrays[0].ndim else 1
+    count = min(parts_for(arrays[0].size, smallest), rows)
+    if count < 2:
+        function(*arrays)
+        return
+    parts = edges(rows, count)
+    side_by_side(lambda part: function(*(array[parts[part]] for array in arrays)), count)
 
 
-def _forget_pool() -> None:
-    global _pool
-    _pool = None  # a forked child has none of its parent's threads
+def summed(
+    function: Callable[[slice], Any], rows: int, work: int, smallest: int = SMALLEST
+) -> Any:
+    """The sum of what ``function`` returns for slices that make up `rows`: arrays, or tuples."""
+    count = min(parts_for(work, smallest), rows)
+    if count < 2:
+        return function(slice(0, rows))
+    parts, results = edges(rows, count), [None] * count
+
+    def run(part: int) -> None:
+        results[part] = function(parts[part])
+
+    side_by_side(run, count)
+    if isinstance(results[0], tuple):
+        return tuple(map(sum, zip(*results)))  # type: ignore[arg-type]
+    return sum(results)  # type: ignore[arg-type]
+
+
+def _forget_threads() -> None:
+    global _free, _guard
+    _helpers.clear()  # a forked child has none of its parent's threads
+    _free, _guard = threading.Lock(), threading.Lock()
+    _local.busy = False
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_threads)
 if os.environ.get("MINIKERAS_THREADS", "").isdigit():
     set_threads(max(int(os.environ["MINIKERAS_THREADS"]), 1))

@@ -15,11 +15,12 @@ they stay in the cache. NumPy multiplies a stack of blocks in one call.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from minikeras.kernels import blas
+from minikeras.kernels import blas, parallel
 
 Array = np.ndarray
 
@@ -170,6 +171,8 @@ _LEAST, _FEW, _MANY = 256, 16, 128
 # Elements of the result of a deep product from which on its blocks no longer pay.
 _WIDE = 4096
 _LINE = 64
+# Multiplications that are worth a thread of their own.
+_SHARE = 2_500_000
 
 
 def in_blocks() -> bool:
@@ -178,7 +181,7 @@ def in_blocks() -> bool:
 
 
 def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
-    """`x @ w` of two matrices of any strides.
+    """`x @ w` of two matrices of any strides, by several threads if that pays.
 
     Args:
         x: `(m, k)`.
@@ -186,13 +189,49 @@ def matmul(x: Array, w: Array, out: Array | None = None) -> Array:
         out: Array to write to, of any strides.
     """
     (m, k), n = x.shape, w.shape[1]
-    if m * k * n > _SMALL and x.dtype.char in "fd" and x.dtype == w.dtype and in_blocks():
-        if m >= _LEAST and _FEW * k * n <= _SMALL:
-            return _tall(x, w, out)
-        if k >= _LEAST and m * n <= _WIDE:
-            return _deep(x, w, out)
+    if m * k * n > _SMALL and x.dtype.char in "fd" and x.dtype == w.dtype:
+        count = parallel.parts_for(m * k * n, _SHARE)
+        if count > 1:
+            return _shared(x, w, out, count)
+        if in_blocks():
+            return _one(x, w, out)
     # `dot` has half the overhead of `matmul`, and is particular about `out`.
     return np.dot(x, w) if out is None else np.matmul(x, w, out=out)
+
+
+def dot_for(m: int, k: int, n: int) -> Callable:
+    """`matmul` for products of `(m, k)` by `(k, n)`, or `np.dot` where that is the same."""
+    return matmul if m * k * n >= 2 * _SHARE else np.dot
+
+
+def _one(x: Array, w: Array, out: Array | None) -> Array:
+    (m, k), n = x.shape, w.shape[1]
+    if m >= _LEAST and _FEW * k * n <= _SMALL:
+        return _tall(x, w, out)
+    if k >= _LEAST and m * n <= _WIDE:
+        return _deep(x, w, out)
+    return np.dot(x, w) if out is None else np.matmul(x, w, out=out)
+
+
+def _shared(x: Array, w: Array, out: Array | None, count: int) -> Array:
+    """`x @ w` by `count` threads, each of which has rows, columns or terms of the result."""
+    (m, k), n = x.shape, w.shape[1]
+    if out is None:
+        out = empty((m, n), x.dtype)
+    if k > 4 * max(m, n):
+        parts = parallel.edges(k, count)
+        sums = np.empty((count, m, n), x.dtype)
+        parallel.side_by_side(lambda i: _one(x[:, parts[i]], w[parts[i]], sums[i]), count)
+        return np.add.reduce(sums, axis=0, out=out)
+    if m >= n:
+        if m >= _LEAST:
+            w = operand(w)
+        parts = parallel.edges(m, count)
+        parallel.side_by_side(lambda i: _one(x[parts[i]], w, out[parts[i]]), count)
+    else:
+        parts = parallel.edges(n, count)
+        parallel.side_by_side(lambda i: _one(x, w[:, parts[i]], out[:, parts[i]]), count)
+    return out
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:

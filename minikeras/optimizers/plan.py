@@ -187,7 +187,7 @@ class Plan:
         # A subclass with another rule has no use for the long form of its parent's.
         same = _definer(self.optimizer, "rule") is _definer(self.optimizer, "long_rule")
         long = same and stop - start > SPREAD and group.dtype.char in FADED
-        count = parallel.useful(stop - start, SMALLEST) if long else 1
+        count = parallel.parts_for(stop - start, SMALLEST) if long else 1
         for part in range(count):
             own = scratch if part == 0 else _matrix(2, min(stop - start, BLOCK), group.dtype)
             rules = []

@@ -12,11 +12,11 @@ from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
+from minikeras.kernels.parallel import enter, leave, sharing
 from minikeras.training.overriding import Steps, as_tensors
 from minikeras.training.rowwise import batches_at_once, joined_outputs
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
-QUIET = np.errstate(all="ignore")
 
 
 class Trainer(Steps):
@@ -149,7 +149,7 @@ class Trainer(Steps):
         callback_list.on_train_end(training_logs)
         return self.history
 
-    @QUIET
+    @sharing
     def _run_epoch(self, source: Any, step: Any, begin: Any, end: Any) -> Any:
         logs: Any = None
         if begin is None and end is None:
@@ -250,7 +250,7 @@ class Trainer(Steps):
         logs = self._evaluate_source(source, callback_list)
         return logs if return_dict else self._in_order(logs)
 
-    @QUIET
+    @sharing
     def _evaluate_source(self, source: Any, callback_list: Any) -> dict:
         from minikeras.callbacks.callback_list import pythonify_logs
 
@@ -313,11 +313,15 @@ class Trainer(Steps):
         ):
             program = self._get_program()
             if program.graph is not None:
-                outputs, _, _ = program.forward(INFERENCE_RUN, x)
+                enter()
+                try:
+                    outputs, _, _ = program.forward(INFERENCE_RUN, x)
+                finally:
+                    leave()
                 return program.pack([_owned(array, x) for array in outputs])
         return self._predict_source(x, batch_size, verbose, steps, callbacks)
 
-    @QUIET
+    @sharing
     def _predict_source(
         self, x: Any, batch_size: Any, verbose: Any, steps: Any, callbacks: Any
     ) -> Any:
@@ -383,7 +387,7 @@ class Trainer(Steps):
     # Single batches
 
     @understands_old
-    @QUIET
+    @sharing
     def train_on_batch(
         self,
         x: Any,
@@ -417,7 +421,7 @@ class Trainer(Steps):
         return result if return_dict else self._in_order(result)
 
     @understands_old
-    @QUIET
+    @sharing
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -433,7 +437,7 @@ class Trainer(Steps):
         result = pythonify_logs(self.get_metrics_result() if logs is None else logs)
         return result if return_dict else self._in_order(result)
 
-    @QUIET
+    @sharing
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         from minikeras.training.data import one_batch

@@ -2,11 +2,12 @@
 
 import os
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
-from minikeras.kernels import blas, parallel
+from minikeras.kernels import blas, parallel, rows
 
 
 @pytest.fixture(params=["found", "not found"])
@@ -80,5 +81,82 @@ def test_a_forked_child_has_threads_of_its_own():
 
 
 def test_small_work_is_not_shared(monkeypatch):
-    monkeypatch.setattr(blas, "threads", lambda: 4)
-    assert [parallel.useful(size, 100) for size in (50, 199, 200, 350, 9000)] == [1, 1, 2, 3, 4]
+    monkeypatch.setattr(parallel, "_chosen", 4)
+    assert [parallel.parts_for(size, 100) for size in (50, 199, 200, 350, 9000)] == [1, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def blas_threads(monkeypatch):
+    """BLAS as if it had four threads, and what it was told."""
+    told, now = [], [4]
+
+    def tell(count):
+        told.append(count)
+        now[0] = count
+        return True
+
+    monkeypatch.setattr(blas, "threads", lambda: now[0])
+    monkeypatch.setattr(blas, "set_threads", tell)
+    monkeypatch.setattr(parallel, "_chosen", None)
+    return told
+
+
+def test_kernels_have_the_threads_of_blas_while_a_model_works(blas_threads):
+    @parallel.sharing
+    def work(depth):
+        assert parallel.threads() == 4 and blas_threads == [1]
+        return work(depth - 1) if depth else "done"
+
+    assert parallel.threads() == 1
+    assert work(2) == "done"
+    assert parallel.threads() == 1 and blas_threads == [1, 4]
+
+
+def test_blas_gets_its_threads_back_after_an_error(blas_threads):
+    @parallel.sharing
+    def work():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert parallel.threads() == 1 and blas_threads == [1, 4]
+
+
+def test_a_chosen_number_of_threads_leaves_blas_alone(blas_threads, monkeypatch):
+    monkeypatch.setattr(parallel, "_chosen", 1)
+    parallel.sharing(lambda: None)()
+    assert blas_threads == []
+
+
+def test_errors_of_numpy_stay_off_in_threads():
+    with np.errstate(divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parallel.side_by_side(lambda part: np.ones(3) / np.zeros(3), 2)
+
+
+@pytest.mark.parametrize("shapes", [(300, 200, 500), (200, 300, 700), (100, 9000, 100)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products_are_shared(shapes, transposed, monkeypatch):
+    m, k, n = shapes
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(m, k)), rng.normal(size=(k, n))
+    if transposed:
+        x, w = np.ascontiguousarray(x.T).T, np.ascontiguousarray(w.T).T
+    monkeypatch.setattr(parallel, "_chosen", 3)
+    wide = np.zeros((m, n + 5))
+    for out in (None, np.empty((m, n)), wide[:, 2:-3]):
+        np.testing.assert_allclose(rows.matmul(x, w, out), x @ w, rtol=1e-10, atol=1e-10)
+    assert not wide[:, :2].any() and not wide[:, -3:].any()
+    again = rows.matmul(x, w)
+    assert np.array_equal(again, rows.matmul(x, w))
+
+
+def test_parts_are_summed(monkeypatch):
+    x = np.arange(12.0).reshape(6, 2)
+    monkeypatch.setattr(parallel, "_chosen", 3)
+    total = parallel.summed(lambda part: x[part].sum(0), 6, 12, 1)
+    both = parallel.summed(lambda part: (x[part].sum(0), len(x[part])), 6, 12, 1)
+    y = np.empty_like(x)
+    parallel.each(lambda a, b: np.multiply(a, 2, out=b), x, y, smallest=1)
+    assert total.tolist() == both[0].tolist() == [30.0, 36.0] and both[1] == 6
+    assert np.array_equal(y, 2 * x)

@@ -444,7 +444,7 @@ def test_long_blocks_are_updated_as_short_ones(name, options, dtype, monkeypatch
         return own, optimizer
 
     monkeypatch.setattr(plan, "SMALLEST", 1 << 14)
-    monkeypatch.setattr("minikeras.kernels.parallel.blas.threads", lambda: 3)
+    monkeypatch.setattr("minikeras.kernels.parallel._chosen", 3)
     long, optimizer = train()
     bound = [len(one) for one in next(iter(optimizer._plans.values())).groups[0].bound]
     assert len(bound) == 3 and sum(bound) > 0
