@@ -81,6 +81,7 @@ def column_moments(x: Array) -> tuple[Array, Array]:
 
 def affine_columns(x: Array, scale: Array, shift: Array) -> Array:
     """`x * scale + shift`, by column."""
+
     def part(x: Array, y: Array) -> None:
         size, blocks = _blocks(x)
         scales, shifts = _spread(size, scale, shift)

@@ -15,8 +15,9 @@ import contextvars
 import ctypes
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -154,30 +155,79 @@ def side_by_side(function: Callable[[int], object], count: int) -> None:
             function(part)
         return
     try:
-        while len(_helpers) < count - 1:
-            _helpers.append(_Helper())
-        asked = _helpers[: count - 1]
-        _keep_apart(asked)
-        for part, helper in enumerate(asked, 1):
-            helper.job = (contextvars.copy_context(), function, part)
-            helper.begin.release()
+        asked = _ask(function, range(1, count))
         _local.busy = True
         try:
             function(0)
         finally:
             _local.busy = False
-            error = None
-            try:
-                for helper in asked:
-                    helper.done.acquire()
-                    error, helper.error = error or helper.error, None
-            except BaseException:  # interrupted: nobody knows when these are done
-                _helpers.clear()
-                raise
-        if error is not None:
-            raise error
+            _wait(asked)
     finally:
         _free.release()
+
+
+def pipeline(
+    first: Callable[[int], object], second: Callable[[int], object], count: int, own: int = 0
+) -> None:
+    """Call `first` with 0 to `count - 1`, and `second` with each of them some time after it.
+
+    `first` goes on in this thread while `second` runs in another one, which leaves the last `own`
+    calls of `second` to this thread, side by side with its own last ones.
+    """
+    if threads() < 2 or getattr(_local, "busy", False) or not _free.acquire(blocking=False):
+        for k in range(count):
+            first(k)
+            second(k)
+        return
+    ready: SimpleQueue = SimpleQueue()
+
+    def follow(_: int) -> None:
+        while (k := ready.get()) is not None:
+            second(k)
+
+    try:
+        asked = _ask(follow, [0])
+        _local.busy = True
+        try:
+            for k in range(count):
+                first(k)
+                if k < count - own:
+                    ready.put(k)
+            ready.put(None)
+            for k in range(count - own, count):
+                second(k)
+        finally:
+            ready.put(None)
+            _local.busy = False
+            _wait(asked)
+    finally:
+        _free.release()
+
+
+def _ask(function: Callable[[int], object], parts: Sequence[int]) -> list[_Helper]:
+    """Let helpers begin with `function` of each part."""
+    while len(_helpers) < len(parts):
+        _helpers.append(_Helper())
+    asked = _helpers[: len(parts)]
+    _keep_apart(asked)
+    for part, helper in zip(parts, asked):
+        helper.job = (contextvars.copy_context(), function, part)
+        helper.begin.release()
+    return asked
+
+
+def _wait(asked: list[_Helper]) -> None:
+    """Wait for helpers; raises the first of their errors."""
+    error = None
+    try:
+        for helper in asked:
+            helper.done.acquire()
+            error, helper.error = error or helper.error, None
+    except BaseException:  # interrupted: nobody knows when these are done
+        _helpers.clear()
+        raise
+    if error is not None:
+        raise error
 
 
 def edges(size: int, count: int) -> list[slice]:
@@ -222,9 +272,7 @@ def each(function: Callable, *arrays: np.ndarray, smallest: int = SMALLEST) -> N
     side_by_side(lambda part: function(*(array[parts[part]] for array in arrays)), count)
 
 
-def summed(
-    function: Callable[[slice], Any], rows: int, work: int, smallest: int = SMALLEST
-) -> Any:
+def summed(function: Callable[[slice], Any], rows: int, work: int, smallest: int = SMALLEST) -> Any:
     """The sum of what ``function`` returns for slices that make up `rows`: arrays, or tuples."""
     count = min(parts_for(work, smallest), rows)
     if count < 2:

@@ -160,3 +160,28 @@ def test_parts_are_summed(monkeypatch):
     parallel.each(lambda a, b: np.multiply(a, 2, out=b), x, y, smallest=1)
     assert total.tolist() == both[0].tolist() == [30.0, 36.0] and both[1] == 6
     assert np.array_equal(y, 2 * x)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_pipeline_keeps_its_order(threads, monkeypatch):
+    monkeypatch.setattr(parallel, "_chosen", threads)
+    done = []
+    parallel.pipeline(
+        lambda k: done.append(("first", k)), lambda k: done.append(("second", k)), 5, 2
+    )
+    assert [k for what, k in done if what == "first"] == [0, 1, 2, 3, 4]
+    assert sorted(k for what, k in done if what == "second") == [0, 1, 2, 3, 4]
+    assert all(done.index(("first", k)) < done.index(("second", k)) for k in range(5))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("wrong", ["first", "second"])
+def test_a_pipeline_ends_with_an_error(threads, wrong, monkeypatch):
+    monkeypatch.setattr(parallel, "_chosen", threads)
+
+    def stage(name):
+        return lambda k: 1 // (k - 1) if name == wrong else None
+
+    with pytest.raises(ZeroDivisionError):
+        parallel.pipeline(stage("first"), stage("second"), 4)
+    parallel.pipeline(stage("none"), stage("none"), 4)

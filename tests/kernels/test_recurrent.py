@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from minikeras.kernels import parallel
 from minikeras.kernels import recurrent as kernels
+from minikeras.kernels.recurrent import sequence
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 4, 2
 
@@ -152,6 +154,14 @@ VARIANTS = {
 CASES = list(itertools.product(FAMILIES, VARIANTS))
 
 
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request, monkeypatch):
+    monkeypatch.setattr(parallel, "_chosen", request.param)
+    monkeypatch.setattr(sequence, "_LARGE", 1)
+    monkeypatch.setattr(sequence, "_FEWEST", 4)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize(("family", "variant"), CASES)
 def test_forward_equals_the_naive_loop(family, variant):
     options, arrays = VARIANTS[variant](family)
@@ -169,6 +179,7 @@ def test_forward_equals_the_naive_loop(family, variant):
             np.testing.assert_allclose(a, b, atol=1e-13)
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize(("family", "variant"), CASES)
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_backward_equals_finite_differences(family, variant, overwrite, monkeypatch):

@@ -17,14 +17,12 @@ from minikeras.kernels.recurrent.sequence import (
     activate,
     bias_by_gate,
     by_gate,
-    collect,
     finish,
     prepare,
-    project,
+    project_and_scan,
     recurrent_product,
     recurrent_product_backward,
-    scan,
-    scan_backward,
+    scan_and_collect,
     start_backward,
     state_buffers,
 )
@@ -87,7 +85,6 @@ def gru(
     fused = activation is TANH and recurrent_activation is SIGMOID
     half = 0.5 if fused else 1.0
     z = np.empty((4 if reset_after else 3, steps, batch, units), dtype)
-    project(seq, by_gate(kernel, _GRU_GATES, (1.0, half, half)), z[:3])
     states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences,))
     (h,) = states
     rows = len(h)
@@ -145,7 +142,8 @@ def gru(
         np.multiply(reset, update, out=reset)
         np.add(reset, candidate, out=h[(t + 1) % rows])
 
-    scan(seq, step, states)
+    projection = by_gate(kernel, _GRU_GATES, (1.0, half, half))
+    project_and_scan(seq, projection, z[:3], step, states, (activation, recurrent_activation))
     saved = None
     if keep:
         saved = (seq, z, h, reset_after, fused, activation, recurrent_activation, saved_activations)
@@ -170,11 +168,6 @@ def gru_backward(
     units = h.shape[-1]
     d_outputs, states = start_backward(seq, 1, units, d_outputs, d_last, d_states)
     (dh,) = states
-    last_left = None
-    if not reset_after:
-        last_left = z[2] * h[:-1]
-        if seq.recurrent_dropout is not None:
-            last_left *= seq.recurrent_dropout[2]
     dz = z if overwrite else np.empty_like(z)
     weights = by_gate(seq.recurrent_kernel, _GRU_RECURRENT_GATES, (1.0,) * 3)
     masks = seq.recurrent_dropout
@@ -224,12 +217,18 @@ def gru_backward(
         product_backward(d_slots[1 : 1 + count], dh)
         np.add(dh, through, out=dh)
 
-    scan_backward(seq, step, states, d_outputs, dz)
-    recurrent = dz[1:] if reset_after else dz[[1, 2, 0]]
-    return collect(
-        seq, dz[:3], recurrent, h[:-1], _GRU_GATES, _GRU_RECURRENT_GATES, states, need_inputs,
-        need_weights,
-        d_kernel, d_recurrent_kernel, d_bias, last_left,
+    def recurrent_of() -> list[tuple]:
+        reset_state = r * h[:-1] if masks is None else r * h[:-1] * masks[2]
+        return [
+            (h[:-1], dz[1:3], (0, 1), masks),
+            (reset_state, dz[:1], (2,), None),
+        ]
+
+    r = None if reset_after else z[2].copy()
+    return scan_and_collect(
+        seq, step, states, d_outputs, dz, slice(1, 4), h[:-1], (_GRU_GATES, _GRU_RECURRENT_GATES),
+        need_inputs, need_weights, (d_kernel, d_recurrent_kernel, d_bias),
+        None if reset_after else recurrent_of,
     )  # fmt: skip
 
 
@@ -288,7 +287,6 @@ def lstm(
     fused = activation is TANH and recurrent_activation is SIGMOID
     scale = (0.5, 0.5, 0.5, 1.0) if fused else (1.0,) * 4
     z = np.empty((4, steps, batch, units), dtype)
-    project(seq, by_gate(kernel, gates, scale), z)
     states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences, keep))
     h, c = states
     h_rows, c_rows = len(h), len(c)
@@ -328,7 +326,9 @@ def lstm(
                 saved_activations[t] = notes
         np.multiply(o, squashed, out=h[(t + 1) % h_rows])
 
-    scan(seq, step, states)
+    project_and_scan(
+        seq, by_gate(kernel, gates, scale), z, step, states, (activation, recurrent_activation)
+    )
     saved = None
     if keep:
         saved = (seq, z, h, c, tanh_c, fused, activation, recurrent_activation, saved_activations)
@@ -392,10 +392,10 @@ def lstm_backward(
             dz[3, t] = activation.backward(dg, g, notes[t][3])
         product_backward(dz[:, t], dh)
 
-    scan_backward(seq, step, states, d_outputs, dz)
-    return collect(seq, dz, dz, h[:-1], gates, gates, states, need_inputs,
-                    need_weights,
-                    d_kernel, d_recurrent_kernel, d_bias)  # fmt: skip
+    return scan_and_collect(
+        seq, step, states, d_outputs, dz, slice(0, 4), h[:-1], (gates, gates),
+        need_inputs, need_weights, (d_kernel, d_recurrent_kernel, d_bias),
+    )  # fmt: skip
 
 
 def simple_rnn(
@@ -442,7 +442,6 @@ def simple_rnn(
     )  # fmt: skip
     (steps, batch, _), units, dtype = seq.inputs.shape, kernel.shape[1], seq.inputs.dtype
     z = np.empty((1, steps, batch, units), dtype)
-    project(seq, kernel[None], z)
     states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences,))
     (h,) = states
     rows = len(h)
@@ -461,7 +460,7 @@ def simple_rnn(
         if keep:
             saved_activations[t] = saved
 
-    scan(seq, step, states)
+    project_and_scan(seq, kernel[None], z, step, states, (activation,))
     return finish(seq, states, sequences, (seq, h, activation, saved_activations) if keep else None)
 
 
@@ -504,7 +503,7 @@ def simple_rnn_backward(
         dz[0, t] = activation.backward(dh, h[t + 1], saved_activations[t])
         product_backward(dz[:, t], dh)
 
-    scan_backward(seq, step, states, d_outputs, dz)
-    return collect(seq, dz, dz, h[:-1], (0,), (0,), states, need_inputs,
-                    need_weights,
-                    d_kernel, d_recurrent_kernel, d_bias)  # fmt: skip
+    return scan_and_collect(
+        seq, step, states, d_outputs, dz, slice(0, 1), h[:-1], ((0,), (0,)),
+        need_inputs, need_weights, (d_kernel, d_recurrent_kernel, d_bias),
+    )  # fmt: skip

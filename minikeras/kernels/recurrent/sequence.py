@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minikeras.kernels import parallel
 from minikeras.kernels.rows import matmul, operand
 
 Array = np.ndarray
@@ -52,6 +53,7 @@ TANH = Activation(lambda z: (np.tanh(z, out=z), None), lambda dy, y, _: dy * (1 
 SIGMOID = Activation(_sigmoid, lambda dy, y, _: dy * (y - y * y))
 RELU = Activation(_relu, lambda dy, y, _: dy * (y > 0))
 LINEAR = Activation(lambda z: (z, None), lambda dy, y, _: dy)
+BUILT_IN = (TANH, SIGMOID, RELU, LINEAR)
 
 
 class Run(NamedTuple):
@@ -152,14 +154,50 @@ def bias_by_gate(bias: Array, gates: Sequence[int], scale: Sequence[float], batc
     return np.repeat(by_gate(bias[None], gates, scale), batch, axis=1)
 
 
-def project(seq: Sequences, kernel: Array, out: Array) -> None:
-    """Writes the product of all inputs with every gate's kernel to `out`."""
-    steps, batch, features = seq.inputs.shape
-    flat = seq.inputs.reshape(steps * batch, features)
+# Parts of a sequence that two threads work on one behind the other, and steps that are worth it.
+_CHUNKS = 4
+_FEWEST = 16
+# Multiplications of the inputs' product from which on that pays.
+_LARGE = 20_000_000
+ALL_STEPS = slice(None)
+
+
+def _chunks(seq: Sequences, columns: int) -> list[slice] | None:
+    steps = len(seq.inputs)
+    if steps < _FEWEST or parallel.parts_for(seq.inputs.size * columns, _LARGE / 2) < 2:
+        return None
+    return parallel.edges(steps, _CHUNKS)
+
+
+def project(seq: Sequences, kernel: Array, out: Array, part: slice = ALL_STEPS) -> None:
+    """Writes the product of the inputs of steps with every gate's kernel to `out`."""
+    inputs, out = seq.inputs[part], out[:, part]
+    flat = inputs.reshape(-1, inputs.shape[-1])
     for slot, weights in enumerate(kernel):
         if seq.gate_dropout is not None:
-            flat = (seq.inputs * seq.gate_dropout[slot]).reshape(flat.shape)
-        matmul(flat, weights, out=out[slot].reshape(steps * batch, -1))
+            flat = (inputs * seq.gate_dropout[slot]).reshape(flat.shape)
+        matmul(flat, weights, out=out[slot].reshape(len(flat), -1))
+
+
+def project_and_scan(
+    seq: Sequences,
+    kernel: Array,
+    z: Array,
+    step: Callable[[int], None],
+    states: Sequence[Array],
+    activations: Sequence[Activation],
+) -> None:
+    """`project`, then `scan`: both at a time where that pays and activations are built in."""
+    cuts = _chunks(seq, kernel.shape[0] * kernel.shape[2])
+    if cuts is None or not all(one in BUILT_IN for one in activations):
+        project(seq, kernel, z)
+        scan(seq, step, states)
+        return
+    parallel.pipeline(
+        lambda k: project(seq, kernel, z, cuts[k]),
+        lambda k: scan(seq, step, states, cuts[k]),
+        len(cuts),
+    )
 
 
 def recurrent_product(kernel: Array, dropout: Array | None) -> Callable[[Array, Array], Array]:
@@ -194,8 +232,11 @@ def state_buffers(given, steps, batch, units, dtype, keep) -> tuple[Array, ...]:
     return tuple(buffers)
 
 
-def scan(seq: Sequences, step: Callable[[int], None], states: Sequence[Array]) -> None:
-    for t, hold in enumerate(seq.holds):
+def scan(
+    seq: Sequences, step: Callable[[int], None], states: Sequence[Array], part: slice = ALL_STEPS
+) -> None:
+    for t in range(len(seq.holds))[part]:
+        hold = seq.holds[t]
         if hold is not ALL:
             step(t)
         if hold is not None:
@@ -247,8 +288,9 @@ def scan_backward(
     d_states: Sequence[Array],
     d_outputs: Array | None,
     dz: Array,
+    part: slice = ALL_STEPS,
 ) -> None:
-    for t in range(len(seq.holds) - 1, -1, -1):
+    for t in range(len(seq.holds))[part][::-1]:
         if d_outputs is not None:
             d_states[0][...] += d_outputs[t]
         hold = seq.holds[t]
@@ -293,29 +335,31 @@ def bias_gradient(dz: Array, gates: Sequence[int], out: Array) -> None:
 _TILE = 2**16
 
 
-def input_gradient(seq: Sequences, dz: Array, gates: Sequence[int]) -> Array:
-    steps, batch, features = seq.inputs.shape
+def _gate_rows(seq: Sequences, gates: Sequence[int]) -> list[Array]:
+    """The kernels of the gates, transposed: products take copies faster than transposed views."""
+    units = seq.kernel.shape[1] // len(gates)
+    return [operand(seq.kernel[:, gate * units : (gate + 1) * units].T) for gate in gates]
+
+
+def input_gradient(
+    seq: Sequences, dz: Array, weights: list[Array], dx: Array, part: slice = ALL_STEPS
+) -> None:
+    """Writes the gradient of the inputs of steps to `dx`, before what the inputs went through."""
+    dx, dz = dx[part], dz[:, part]
+    steps, batch, features = dx.shape
     units = dz.shape[-1]
-    # Transposed copies: the products take them faster than transposed views.
-    weights = [operand(seq.kernel[:, gate * units : (gate + 1) * units].T) for gate in gates]
-    dx = np.empty(seq.inputs.shape, dz.dtype)
     tile = max(1, _TILE // max(1, batch * features))
-    part = np.empty((min(tile, steps) * batch, features), dz.dtype)
+    spare = np.empty((min(tile, steps) * batch, features), dz.dtype)
     for start in range(0, steps, tile):
         target = dx[start : start + tile].reshape(-1, features)
-        for slot in range(len(gates)):
-            out = part[: len(target)] if slot else target
+        for slot, kernel in enumerate(weights):
+            out = spare[: len(target)] if slot else target
             rows = dz[slot, start : start + tile].reshape(-1, units)
-            matmul(rows, weights[slot], out=out)
+            matmul(rows, kernel, out=out)
             if seq.gate_dropout is not None:
                 out.reshape(-1, batch, features)[...] *= seq.gate_dropout[slot]
             if slot:
                 target += out
-    if seq.dropout is not None:
-        dx *= seq.dropout
-    if seq.reverse:
-        dx = dx[::-1]
-    return dx.transpose(1, 0, 2)
 
 
 def activate(activation: Activation, z: Array) -> Any:
@@ -325,33 +369,100 @@ def activate(activation: Activation, z: Array) -> Any:
     return saved
 
 
-def collect(
-    seq, dz, dz_recurrent, h, gates, recurrent_gates, states, need_inputs, need_weights,
-    d_kernel, d_recurrent_kernel, d_bias, last_left=None,
-) -> Gradients:  # fmt: skip
-    """Weight and input gradients from those of the gates.
+def scan_and_collect(
+    seq: Sequences,
+    step: Callable[[int], None],
+    states: tuple[Array, ...],
+    d_outputs: Array | None,
+    dz: Array,
+    recurrent: slice,
+    h: Array,
+    gates: tuple[Sequence[int], Sequence[int]],
+    need_inputs: bool,
+    need_weights: bool,
+    into: Sequence[Array | None],
+    recurrent_of: Callable[[], Sequence[tuple]] | None = None,
+) -> Gradients:
+    """Goes back through all steps, then collects the gradients of inputs and weights.
 
-    `dz` belongs to the inputs' product, `dz_recurrent` to the states'. `last_left` replaces the
-    state as the left factor of the last recurrent gate.
+    Both at a time where that pays: a thread collects from the steps that the other one has done.
+
+    Args:
+        seq, step, states, d_outputs, dz: as in `scan_backward`.
+        recurrent: the slots of `dz` that belong to the states' product; those before slot 3 belong
+            to the inputs'.
+        h: the states before each step.
+        gates: places of the slots in the kernel, and in the recurrent kernel.
+        need_inputs, need_weights: what is wanted.
+        into: where the gradients of kernel, recurrent kernel and bias go; None for new arrays.
+        recurrent_of: returns the `(left, dz, gates, dropout)` that make up the gradient of the
+            recurrent kernel where these are others.
     """
-    dx = input_gradient(seq, dz, gates) if need_inputs else None
-    if not need_weights:
-        return Gradients(dx, None, None, None, states)
-    d_kernel = buffer(d_kernel, seq.kernel)
-    d_recurrent_kernel = buffer(d_recurrent_kernel, seq.recurrent_kernel)
-    d_bias = buffer(d_bias, seq.bias)
-    weight_gradient(seq.inputs, dz, gates, seq.gate_dropout, d_kernel)
-    dropout = seq.recurrent_dropout
-    if last_left is None:
-        weight_gradient(h, dz_recurrent, recurrent_gates, dropout, d_recurrent_kernel)
+    own_gates, recurrent_gates = gates
+    own, dropout = dz[: len(own_gates)], seq.recurrent_dropout
+    dx = np.empty(seq.inputs.shape, dz.dtype) if need_inputs else None
+    weights = _gate_rows(seq, own_gates) if need_inputs else []
+    d_kernel: Any
+    d_recurrent: Any
+    d_kernel, d_recurrent, d_bias = (
+        buffer(given, like) if need_weights else None
+        for given, like in zip(into, (seq.kernel, seq.recurrent_kernel, seq.bias))
+    )
+    masked = seq.gate_dropout is not None or dropout is not None
+    cuts = None if recurrent_of or masked else _chunks(seq, len(own_gates) * dz.shape[-1])
+    if cuts is None:
+        scan_backward(seq, step, states, d_outputs, dz)
+        if dx is not None:
+            input_gradient(seq, own, weights, dx)
+        if d_kernel is not None:
+            weight_gradient(seq.inputs, own, own_gates, seq.gate_dropout, d_kernel)
+            products: Sequence[tuple] = [(h, dz[recurrent], recurrent_gates, dropout)]
+            for product in recurrent_of() if recurrent_of else products:
+                weight_gradient(*product, out=d_recurrent)
     else:
-        weight_gradient(h, dz_recurrent[:-1], recurrent_gates[:-1], dropout, d_recurrent_kernel)
-        weight_gradient(last_left, dz_recurrent[-1:], recurrent_gates[-1:], None,
-                         d_recurrent_kernel)  # fmt: skip
+        cuts.reverse()
+        late = len(cuts) - len(cuts) // 4
+        kernels: Any = np.stack(weights) if weights else None
+        # Sums of the early parts, which are another thread's, and of the late ones.
+        sums: dict[bool, list[Array]] = {False: [], True: []}
+
+        def collect(k: int) -> None:
+            """One call of NumPy for all gates: threads wait for each other between calls."""
+            part = cuts[k]
+            if dx is not None:
+                shape = (len(own), -1, own.shape[-1])
+                each = np.matmul(own[:, part].reshape(shape), kernels)
+                np.add.reduce(each, axis=0, out=dx[part].reshape(each.shape[1:]))
+            if d_kernel is None:
+                return
+            total = sums[k >= late]
+            lefts = ((seq.inputs[part], own[:, part]), (h[part], dz[recurrent, part]))
+            for place, (left, right) in enumerate(lefts):
+                rows = left.reshape(-1, left.shape[-1])
+                new = np.matmul(rows.T, right.reshape(len(right), len(rows), -1))
+                if len(total) == place:
+                    total.append(new)
+                else:
+                    total[place] += new
+
+        parallel.pipeline(
+            lambda k: scan_backward(seq, step, states, d_outputs, dz, cuts[k]),
+            collect,
+            len(cuts),
+            len(cuts) - late,
+        )
+        for target, places, *both in zip((d_kernel, d_recurrent), gates, *sums.values()):
+            units = both[0].shape[-1]
+            for slot, gate in enumerate(places):
+                np.add(both[0][slot], both[1][slot], out=target[:, gate * units :][:, :units])
     if d_bias is not None:
         if d_bias.ndim == 2:
-            bias_gradient(dz, gates, d_bias[0])
-            bias_gradient(dz_recurrent, recurrent_gates, d_bias[1])
+            bias_gradient(own, own_gates, d_bias[0])
+            bias_gradient(dz[recurrent], recurrent_gates, d_bias[1])
         else:
-            bias_gradient(dz, gates, d_bias)
-    return Gradients(dx, d_kernel, d_recurrent_kernel, d_bias, states)
+            bias_gradient(own, own_gates, d_bias)
+    if dx is not None:
+        if seq.dropout is not None:
+            dx *= seq.dropout
+        dx = (dx[::-1] if seq.reverse else dx).transpose(1, 0, 2)
+    return Gradients(dx, d_kernel, d_recurrent, d_bias, states)
