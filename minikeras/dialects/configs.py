@@ -999,9 +999,4 @@ def _metric_record(record: dict) -> Any:
 
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
-    from minikeras.dialects import (  # noqa: F401
-        layers,
-        objectives,
-        optimizers,
-        tensorflow_ops,
-    )
+    from minikeras.dialects import layers, objectives, tensorflow_ops  # noqa: F401

@@ -114,7 +114,7 @@ def use(generation: int) -> None:
         _undo.pop()()
     if generation >= 3:
         return
-    from minikeras.dialects import configs, optimizers
+    from minikeras.dialects import configs, objectives
 
     configs.make_old_objects_known()
     if generation == 1:
@@ -126,7 +126,7 @@ def use(generation: int) -> None:
         home, _, name = place.partition(":")
         cls = getattr(import_module(f"minikeras.{home}"), name)
         if generation in versions:
-            old = getattr(optimizers, name) if name in _CHANGED else None
+            old = getattr(objectives, name) if name in _CHANGED else None
             _give(cls, versions[generation], old)
 
 

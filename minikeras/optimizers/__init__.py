@@ -12,8 +12,7 @@ from minikeras.optimizers.adam import Adam, AdamW, Lamb, Lion
 from minikeras.optimizers.adamax import Adamax, Muon, Nadam, ScheduleFreeAdamW
 from minikeras.optimizers.base import Optimizer
 from minikeras.optimizers.multi import LossScaleOptimizer, MultiOptimizer, OptimizerMap
-from minikeras.optimizers.rmsprop import RMSprop
-from minikeras.optimizers.sgd import SGD
+from minikeras.optimizers.sgd import SGD, RMSprop
 
 __all__ = [
     "SGD",

@@ -3,7 +3,6 @@
 from minikeras.optimizers.adagrad import Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam
 from minikeras.optimizers.base import Optimizer
-from minikeras.optimizers.rmsprop import RMSprop
-from minikeras.optimizers.sgd import SGD
+from minikeras.optimizers.sgd import SGD, RMSprop
 
 __all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop"]

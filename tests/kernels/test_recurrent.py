@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from minikeras.kernels import parallel
+from minikeras.kernels import parallel, sequence
 from minikeras.kernels import recurrent as kernels
-from minikeras.kernels.recurrent import sequence
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 4, 2
 
@@ -184,7 +183,7 @@ def test_forward_equals_the_naive_loop(family, variant):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_backward_equals_finite_differences(family, variant, overwrite, monkeypatch):
     if overwrite:
-        monkeypatch.setattr(kernels.sequence, "_TILE", 2 * BATCH * FEATURES)
+        monkeypatch.setattr(sequence, "_TILE", 2 * BATCH * FEATURES)
     options, arrays = VARIANTS[variant](family)
     x, weights, initial = case(family, **arrays)
     rng = np.random.default_rng(5)

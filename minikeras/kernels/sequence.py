@@ -418,7 +418,7 @@ def scan_and_collect(
             weight_gradient(seq.inputs, own, own_gates, seq.gate_dropout, d_kernel)
             products: Sequence[tuple] = [(h, dz[recurrent], recurrent_gates, dropout)]
             for product in recurrent_of() if recurrent_of else products:
-                weight_gradient(*product, out=d_recurrent)
+                weight_gradient(*product, d_recurrent)  # type: ignore[call-arg]
     else:
         cuts.reverse()
         late = len(cuts) - len(cuts) // 4

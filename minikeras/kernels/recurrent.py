@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels.recurrent.sequence import (
+from minikeras.kernels.rows import operand
+from minikeras.kernels.sequence import LINEAR as LINEAR
+from minikeras.kernels.sequence import RELU as RELU
+from minikeras.kernels.sequence import (
     SIGMOID,
     TANH,
     Activation,
@@ -26,7 +29,6 @@ from minikeras.kernels.recurrent.sequence import (
     start_backward,
     state_buffers,
 )
-from minikeras.kernels.rows import operand
 
 # Slots of the gate buffer: candidate, update, reset and, with `reset_after`, the recurrent part
 # of the candidate. So the inputs' gates are slots 0 to 2 and the states' gates slots 1 to 3.
