@@ -46,7 +46,7 @@ _NAMES = {
     "split_dataset": "utils.split",
     "standardize_dtype": "backend",
     "text_dataset_from_directory": "utils.image_dataset",
-    "timeseries_dataset_from_array": "utils.split",
+    "timeseries_dataset_from_array": "utils.timeseries",
     "to_categorical": "utils.numerical",
     "unpack_x_y_sample_weight": "training.data",
 }
