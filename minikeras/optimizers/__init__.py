@@ -11,8 +11,8 @@ from minikeras.optimizers.adagrad import Adadelta, Adafactor, Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam, AdamW, Lamb, Lion
 from minikeras.optimizers.adamax import Adamax, Muon, Nadam, ScheduleFreeAdamW
 from minikeras.optimizers.base import Optimizer
+from minikeras.optimizers.kernel import SGD, RMSprop
 from minikeras.optimizers.multi import LossScaleOptimizer, MultiOptimizer, OptimizerMap
-from minikeras.optimizers.sgd import SGD, RMSprop
 
 __all__ = [
     "SGD",

@@ -3,6 +3,6 @@
 from minikeras.optimizers.adagrad import Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam
 from minikeras.optimizers.base import Optimizer
-from minikeras.optimizers.sgd import SGD, RMSprop
+from minikeras.optimizers.kernel import SGD, RMSprop
 
 __all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop"]
