@@ -390,9 +390,14 @@ class Sequential(GraphModel, Model):
     def from_config(cls, config: Any, custom_objects: dict | None = None) -> Any:
         """The model that `config` describes."""
         if isinstance(config, (list, tuple)):
-            config = {"layers": list(config)}
+            config = {"name": None, "layers": config}
+        if not {"name", "layers"} <= set(config):
+            raise ValueError(
+                "A Sequential model configuration must be a dictionary containing the 'name' and"
+                f" 'layers' keys. Received: config={config}"
+            )
         with registry.custom_objects(custom_objects), serialization.architecture_budget():
-            model = cls(name=config.get("name"))
+            model = cls(name=config["name"])
             for record in config["layers"]:
                 layer = serialization.deserialize(record, registry.layers)
                 if not isinstance(layer, Layer):
