@@ -29,7 +29,6 @@ _FAMILY = ("keras", "minikeras", "keras_hub", "keras_cv", "keras_nlp")
 _SAFE_NUMPY_KINDS = "biufc"
 # Without a file of weights beside it, an architecture may ask for this much.
 _ARCHITECTURE_BYTES = 2**31
-_MAX_NUMPY_CONFIG_VALUES = 10_000_000
 
 
 def serialize(obj: Any) -> Any:

@@ -439,11 +439,6 @@ class KerasTensor(Operators):
         return twin
 
 
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a `KerasTensor`."""
-    return isinstance(x, KerasTensor)
-
-
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a tensor of any kind (NumPy arrays included)."""
     return isinstance(x, (Tensor, KerasTensor, np.ndarray))

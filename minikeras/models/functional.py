@@ -546,9 +546,6 @@ class Functional(GraphModel, Model):
             return tree.map_structure(lambda leaf: leaf._keras_mask, self._outputs_struct)
         return None
 
-    def _convert_call_inputs(self) -> None:
-        return None
-
     def build(self, input_shape: Any = None, **_: Any) -> None:
         """Nothing to do: a functional model is built when it is made."""
         self.__dict__["built"] = True
