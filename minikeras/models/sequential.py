@@ -104,7 +104,7 @@ class Sequential(GraphModel, Model):
             if not self._stack and not isinstance(layer, InputLayer):
                 shape = getattr(layer, "_batch_input_shape", None)
                 if shape is not None:
-                    dtype = layer._input_dtype_given or _input_dtype(layer)
+                    dtype = layer._input_dtype_given or layer.compute_dtype
                     self._stack.append(InputLayer(batch_shape=shape, dtype=dtype))
                 elif isinstance(layer, Functional) or (
                     isinstance(layer, Sequential) and layer.built and layer._functional is not None
@@ -182,7 +182,7 @@ class Sequential(GraphModel, Model):
                 self.__dict__["built"] = True
                 return
             self.__dict__["_shape_seen"] = True
-            dtype = self.__dict__.get("_input_dtype_seen") or _input_dtype(self._stack[0])
+            dtype = self._stack[0].compute_dtype
             self._stack.insert(
                 0, InputLayer(batch_shape=standardize_shape(input_shape), dtype=dtype)
             )
@@ -268,17 +268,6 @@ class Sequential(GraphModel, Model):
         if name in ("input", "output", "inputs", "outputs", "input_shape", "output_shape"):
             raise NotBuiltError(self._not_built())
         return super().__getattr__(name)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.built and args:
-            dtype = getattr(args[0], "dtype", None)
-            if dtype is not None and not hasattr(args[0], "_keras_history"):
-                from minikeras.engine import dtypes
-
-                name = dtypes.standardize_dtype(dtype)
-                if not dtypes.is_float(name):
-                    self.__dict__["_input_dtype_seen"] = name
-        return super().__call__(*args, **kwargs)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The output of the last layer."""
@@ -419,11 +408,6 @@ class Sequential(GraphModel, Model):
 def _has_several_inputs(layer: Layer) -> bool:
     known = isinstance(layer, (Functional, Sequential)) and layer.built
     return known and len(layer.inputs) > 1  # type: ignore[attr-defined]
-
-
-def _input_dtype(layer: Layer) -> str:
-    """The dtype of the input that is made up for a first layer."""
-    return getattr(layer, "_default_input_dtype", None) or layer.compute_dtype
 
 
 def _is_other(shape: tuple, given: Any) -> bool:
