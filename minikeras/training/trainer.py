@@ -13,7 +13,7 @@ from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import understands_old
 from minikeras.engine.variable import plain
 from minikeras.training.overriding import Steps, as_tensors
-from minikeras.training.rowwise import batches_at_once, joined_outputs
+from minikeras.training.programs import batches_at_once, joined_outputs
 
 # Weights that diverge become infinite, then NaN, without a word, as in Keras.
 QUIET = np.errstate(all="ignore")

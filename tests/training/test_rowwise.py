@@ -5,7 +5,7 @@ import pytest
 
 import minikeras as keras
 from minikeras import layers, ops
-from minikeras.training import rowwise
+from minikeras.training import programs
 
 X = np.random.default_rng(0).normal(size=(100, 6)).astype("float32")
 
@@ -62,12 +62,12 @@ TOGETHER = {
 
 @pytest.mark.parametrize("name", ALONE)
 def test_rows_alone(name):
-    assert rowwise.rows_alone(ALONE[name]())
+    assert programs.rows_alone(ALONE[name]())
 
 
 @pytest.mark.parametrize("name", TOGETHER)
 def test_rows_together(name):
-    assert not rowwise.rows_alone(TOGETHER[name]())
+    assert not programs.rows_alone(TOGETHER[name]())
 
 
 def test_same_predictions(monkeypatch):
