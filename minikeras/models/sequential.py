@@ -44,6 +44,7 @@ class Sequential(GraphModel, Model):
 
     _no_track = Model._no_track | {"_functional"}
     _keras_module = "keras"
+    _sizes_are_open = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -51,7 +52,7 @@ class Sequential(GraphModel, Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Trainer.__init__(self)
         Layer.__init__(self, trainable=trainable, name=name)
-        self.__dict__.update(_functional=None, _shape_seen=False)
+        self.__dict__["_functional"] = None
         self._stack: list[Layer] = []
         self.supports_masking = True
         if layers:
@@ -181,7 +182,6 @@ class Sequential(GraphModel, Model):
                 # Structured inputs: no graph, layers are called one after the other.
                 self.__dict__["built"] = True
                 return
-            self.__dict__["_shape_seen"] = True
             dtype = self._stack[0].compute_dtype
             self._stack.insert(
                 0, InputLayer(batch_shape=standardize_shape(input_shape), dtype=dtype)
@@ -227,7 +227,7 @@ class Sequential(GraphModel, Model):
 
     def _finish(self, inputs: Any, outputs: Any) -> None:
         functional = Functional(inputs, outputs, name=self.name)
-        functional.__dict__["_shape_seen"] = self.__dict__["_shape_seen"]
+        functional.__dict__["_sizes_are_open"] = True
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()
