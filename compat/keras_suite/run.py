@@ -31,12 +31,9 @@ os.environ.update(JAX_PLATFORMS="cpu", JAX_DISABLE_JIT="1")
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-# Lost tests a file on average that do not fail CI: where others use the machine, tests and files
-# meet their time limits. `--check` allows none.
-CI_TOLERANCE = 0.4
 # A run in CI takes at most so many seconds of two processes: else it takes the areas that changed,
 # and of the others a part that rotates by date.
-CI_SECONDS = 12 * 60
+CI_SECONDS = 9.5 * 60
 
 
 def all_files(suite: Path) -> list[str]:
@@ -158,7 +155,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--select", nargs="+", default=[], help="areas or files, by their start")
     parser.add_argument("--target", default="minikeras", choices=["minikeras", "keras"])
     parser.add_argument("--check", action="store_true", help="fail if what passed does not")
-    parser.add_argument("--ci", metavar="COMMIT", help="check what fits in 12 minutes")
+    parser.add_argument("--ci", metavar="COMMIT", help="check what fits in 10 minutes")
     parser.add_argument("--repository", default=str(HERE.parents[1]), help="for --ci")
     parser.add_argument("--update", action="store_true", help="write what is known anew")
     parser.add_argument("--results", action="store_true", help="write RESULTS.md and stop")
@@ -234,14 +231,32 @@ def main() -> None:
         path = expected.EXPECTED if options.target == "minikeras" else expected.BASELINE
         expected.write(path, results, shim.Shim.table["keras"], reasons)
         write_results(all_files(suite))
-    if options.check or options.ci:
-        known = expected.read(expected.EXPECTED).get("files", {})
-        lost = [line for one in results for line in expected.worse(one, known.get(one["file"]))]
-        print(*lost, sep="\n")
-        allowed = len(results) * CI_TOLERANCE if options.ci else 0
-        print(f"{len(lost)} tests passed and no longer do; {allowed:.0f} may.")
-        if len(lost) > allowed:
-            sys.exit(1)
+    if (options.check or options.ci) and lost_tests(results, options):
+        sys.exit(1)
+
+
+def lost_tests(results: list[dict], options: argparse.Namespace) -> list[str]:
+    """The tests that passed and no longer do, printed.
+
+    Their files are run once more, alone: tests of Keras draw at random, and a machine that others
+    use is slow. What passes then is named as unsteady; what fails twice is lost.
+    """
+    known = expected.read(expected.EXPECTED).get("files", {})
+    lost: list[str] = []
+    for record in results:
+        if expected.worse(record, known.get(record["file"])):
+            before = {test for test, state in record["cases"].items() if state == "passed"}
+            options.jobs = 1
+            (again,) = run_files([record["file"]], options)
+            for test in before & again["cases"].keys():
+                again["cases"][test] = "passed"
+            still = expected.worse(again, known[record["file"]])
+            lost += still
+            if not still:
+                print(f"{record['file']}: tests pass only when they are run once more.")
+    print(*lost, sep="\n")
+    print(f"{len(lost)} tests passed and no longer do.")
+    return lost
 
 
 def print_results(results: list[dict], options: argparse.Namespace, reasons: dict) -> None:

@@ -95,7 +95,7 @@ class TerminateOnNaN(Callback):
 
 
 class RemoteMonitor(Callback):
-    """Sends the metrics of every epoch to a web server, by POST.
+    """Sends the metrics of every epoch to a web server, by POST (of `requests`, if installed).
 
     Args:
         root: The server. Defaults to `"http://localhost:9000"`.
@@ -124,35 +124,40 @@ class RemoteMonitor(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         import json
-        import urllib.error
-        import urllib.parse
-        import urllib.request
         import warnings
 
+        try:
+            from requests import post
+        except ImportError:
+            post = _post  # type: ignore[assignment]
         values: dict[str, Any] = {"epoch": epoch}
         for name, value in (logs or {}).items():
             scalar = isinstance(value, (np.ndarray, np.generic))
             values[name] = value.item() if scalar else value
-        text = json.dumps(values)
-        if self.send_as_json:
-            body, kind = text, "application/json"
-        else:
-            body = urllib.parse.urlencode({self.field: text})
-            kind = "application/x-www-form-urlencoded"
-        request = urllib.request.Request(
-            self.root + self.path,
-            data=body.encode(),
-            headers={"Content-Type": kind, **(self.headers or {})},
-            method="POST",
-        )
+        address = self.root + self.path
         try:
-            urllib.request.urlopen(request, timeout=10).close()
-        except urllib.error.HTTPError as error:
-            error.close()  # the server was reached; what it makes of the data is its own affair
-        except OSError as error:
+            if self.send_as_json:
+                post(address, json=values, headers=self.headers)
+            else:
+                post(address, {self.field: json.dumps(values)}, headers=self.headers)
+        except OSError as error:  # as those of `requests` are
             warnings.warn(
                 f"Could not reach RemoteMonitor root server at {self.root}: {error}", stacklevel=2
             )
+
+
+def _post(address: str, data: Any = None, json: Any = None, headers: dict | None = None) -> None:
+    """What `requests.post` does of it, with the standard library."""
+    from json import dumps
+    from urllib import error, parse, request
+
+    kind = "application/json" if data is None else "application/x-www-form-urlencoded"
+    body = dumps(json) if data is None else parse.urlencode(data)
+    headers = {"Content-Type": kind, **(headers or {})}
+    try:
+        request.urlopen(request.Request(address, body.encode(), headers), timeout=10).close()
+    except error.HTTPError as answer:
+        answer.close()  # the server was reached; what it makes of the data is its own affair
 
 
 class OrbaxCheckpoint(Callback):

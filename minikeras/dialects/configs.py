@@ -608,7 +608,7 @@ _SPECIAL: dict[str, Callable] = {
 
 def _sequential(config: Any, generation: int) -> dict:
     if isinstance(config, (list, tuple)):
-        config = {"layers": list(config)}
+        config = {"name": None, "layers": list(config)}
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise ValueError("A Sequential config must hold a list of layers.")
     config = dict(config)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-import numpy as np
-
 from minikeras import config
 from minikeras.engine import dtypes, registry
 
@@ -477,8 +475,3 @@ def serialize(dtype_policy: Any) -> dict:
 def deserialize(config: dict, custom_objects: dict | None = None) -> Any:
     """The policy that `config` describes."""
     return registry.policies.deserialize(config, custom_objects)
-
-
-def is_float_array(x: Any) -> bool:
-    """Whether `x` is a floating NumPy array."""
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"

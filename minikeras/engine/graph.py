@@ -195,7 +195,7 @@ class Step:
         return all(
             tensor.dtype == compute
             for tensor in node.input_tensors
-            if dtypes.is_float(tensor.dtype)
+            if layer._computes_floats or dtypes.is_float(tensor.dtype)
         )
 
     def joined_with(self, following: Step) -> Step | None:

@@ -68,6 +68,9 @@ class Layer(LayerWeights, Operation):
     _build_shapes: Any = None
     _path: Any = None
 
+    # Whether the kernel is for floats: integers are cast to the compute dtype.
+    _computes_floats = False
+
     # Before the width of an `input_dim`: time, for layers of sequences.
     _input_axes: tuple = ()
 
@@ -543,6 +546,9 @@ class Layer(LayerWeights, Operation):
         first = kwargs.pop("inputs", None)
         if first is not None:
             leaves[:0] = tree.flatten(first)
+        if self._computes_floats:
+            dtype = self._cast_dtype()
+            leaves = [as_input(leaf, dtype, "iu") for leaf in leaves]
         for key, value in kwargs.items():
             if isinstance(value, (Tensor, Variable)):
                 kwargs[key] = value.array

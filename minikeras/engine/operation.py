@@ -24,14 +24,14 @@ from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable
 
 
-def as_input(x: Any, float_dtype: np.dtype | None = None) -> Any:
+def as_input(x: Any, float_dtype: np.dtype | None = None, kinds: str = "f") -> Any:
     """`x` as a tensor if it is array-like, with floats cast to `float_dtype`.
 
-    Structures, strings, numbers and None pass through.
+    Structures, strings, numbers and None pass through. `kinds` are those of the dtypes to cast.
     """
     if isinstance(x, Tensor):
         dtype = x.array.dtype
-        if float_dtype is not None and dtype is not float_dtype and dtype.kind == "f":
+        if float_dtype is not None and dtype is not float_dtype and dtype.kind in kinds:
             if dtype != float_dtype or dtype.metadata != float_dtype.metadata:
                 cast = cast_tensor(x, float_dtype)
                 cast._keras_mask = x._keras_mask

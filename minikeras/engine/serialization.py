@@ -26,11 +26,9 @@ _local = threading.local()
 # Whose classes Keras finds by their module, without registration.
 _FAMILY = ("keras", "minikeras", "keras_hub", "keras_cv", "keras_nlp")
 
-# Where a class that is registered under another public module than its registry's lives.
 _SAFE_NUMPY_KINDS = "biufc"
 # Without a file of weights beside it, an architecture may ask for this much.
 _ARCHITECTURE_BYTES = 2**31
-_MAX_NUMPY_CONFIG_VALUES = 10_000_000
 
 
 def serialize(obj: Any) -> Any:
@@ -264,6 +262,12 @@ def _deserialize_numpy(inner: dict) -> np.ndarray:
     return value
 
 
+def _refuse_typespec(inner: Any) -> None:
+    if not isinstance(inner, (list, tuple)):
+        raise TypeError(f"Expected 'config' to be a list or a tuple. Received: {inner!r}")
+    raise ValueError(f"A config holds a `tf.TypeSpec`, which TensorFlow alone can make: {inner}")
+
+
 def deserialize(
     config: Any,
     home: registry.Registry | None = None,
@@ -351,6 +355,7 @@ _SPECIAL = {
     "__numpy__": _deserialize_numpy,
     "__tensor__": lambda inner: Tensor(_deserialize_numpy(inner)),
     "__lambda__": _deserialize_lambda,
+    "__typespec__": _refuse_typespec,
     "__keras_tensor__": lambda inner: KerasTensor(
         shape=tuple(inner["shape"]), dtype=inner["dtype"]
     ),

@@ -165,18 +165,14 @@ class Tensor(Operators):
         slot: Its number in that recording.
     """
 
-    __slots__ = ("array", "recording", "slot", "_keras_mask", "__weakref__")
-    _keras_mask: Any
+    # Scripts may put marks of their own on tensors: hence the dict, which is made when one does.
+    __slots__ = ("array", "recording", "slot", "__dict__", "__weakref__")
+    _keras_mask: Any = None
 
     def __init__(self, array: Any, recording: Any = None, slot: int = -1) -> None:
         self.array = array if isinstance(array, np.ndarray) else np.asarray(array)
         self.recording = recording
         self.slot = slot
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_keras_mask":
-            return None
-        raise AttributeError(f"A tensor has no attribute {name!r}.")
 
     @property
     def shape(self) -> tuple:
@@ -441,11 +437,6 @@ class KerasTensor(Operators):
         twin = KerasTensor(self.shape, self.dtype, name=self.name)
         memo[id(self)] = twin
         return twin
-
-
-def is_symbolic(x: Any) -> bool:
-    """Whether `x` is a `KerasTensor`."""
-    return isinstance(x, KerasTensor)
 
 
 def is_tensor(x: Any) -> bool:

@@ -17,6 +17,7 @@ class _Elementwise(Layer):
     """A layer that is an entry of the table of activation kernels."""
 
     kernel_name = ""
+    _computes_floats = True
     # Attributes that are arguments of the kernel and entries of the config.
     arguments: tuple[str, ...] = ()
     supports_masking = True
@@ -76,6 +77,7 @@ class ReLU(_Elementwise):
     """
 
     kernel_name = "relu"
+    _computes_floats = False
     arguments = ("max_value", "negative_slope", "threshold")
 
     def __init__(
@@ -181,6 +183,7 @@ class PReLU(Layer):
     [[-1.0, 2.0]]
     """
 
+    _computes_floats = True
     supports_masking = True
 
     def __init__(
@@ -289,6 +292,7 @@ class Softmax(Layer):
     [[0.5, 0.5, 0.0]]
     """
 
+    _computes_floats = True
     supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:

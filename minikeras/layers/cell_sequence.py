@@ -152,13 +152,13 @@ class CellSequence(Operation):
 
     def forward(self, ctx: Any, x: Any, *states: Any, mask: Any = None) -> tuple:
         cell = self.cell
-        ctx.dtype, ctx.rank = x.dtype, x.ndim
         options: dict[str, Any] = {"activation": _kernel_activation(ctx, cell.activation)}
         if cell.kind != "simple_rnn":
             options["recurrent_activation"] = _kernel_activation(ctx, cell.recurrent_activation)
         if cell.kind == "gru":
             options["reset_after"] = cell.reset_after
         kernel = cell.kernel.array
+        ctx.dtype, ctx.rank = x.dtype if x.dtype.kind == "f" else kernel.dtype, x.ndim
         if x.dtype != kernel.dtype:
             # A narrow compute dtype: the steps add up in the dtype of the weights.
             x = x.astype(kernel.dtype)

@@ -64,6 +64,7 @@ class ConvolutionLayer(Layer):
     """
 
     rank = 2
+    _computes_floats = True
     form: Form = CONVOLUTION
     output_padding: tuple[int, ...] | None = None
     # Whether to pad as Theano did; see `dialects.eras`.

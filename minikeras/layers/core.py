@@ -227,6 +227,7 @@ class Dense(QuantizableWeight):
     (2, 3)
     """
 
+    _computes_floats = True
     ends_in_activation = True
 
     def __init__(

@@ -48,6 +48,7 @@ class EinsumDense(QuantizableWeight):
     (2, 32, 64)
     """
 
+    _computes_floats = True
     ends_in_activation = True
 
     def __init__(

@@ -10,6 +10,7 @@ import numpy as np
 from minikeras.engine import dtypes, registry, serialization, spelling, tree
 from minikeras.engine.context import Context, state
 from minikeras.engine.graph import Graph, NotConnectedError, clone_graph
+from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.layer import Layer
 from minikeras.engine.operation import Operation, call_kernel
 from minikeras.engine.recording import Node
@@ -319,14 +320,18 @@ def fit_to(array: np.ndarray, symbolic: KerasTensor, model: Any) -> np.ndarray:
     if array.ndim != len(shape) or any(
         want is not None and want != have for want, have in zip(shape[1:], array.shape[1:])
     ):
-        if array.ndim == len(shape) and model.__dict__.get("_shape_seen"):
-            if spelling.runs_unedited():
-                return array  # a Sequential of Keras 2 relaxed what it had seen
+        reason = "Was the model made for other columns?"
+        if array.ndim == len(shape) and model._sizes_are_open:
+            try:
+                _check_sizes(model, KerasTensor((shape[0], *array.shape[1:]), symbolic.dtype))
+                return array
+            except ValueError as error:
+                reason = str(error)
         raise ValueError(
             f"Input {symbolic._keras_history.operation.name!r} of model {model.name!r} is"
             f" incompatible with the data: expected shape={shape}, found shape={array.shape}. It"
-            f" is the input with name {symbolic.name!r} and path {path_of(model, symbolic)!r}. Was"
-            " the model made for other columns?"
+            f" is the input with name {symbolic.name!r} and path {path_of(model, symbolic)!r}."
+            f" {reason}"
         )
     return array
 
@@ -335,6 +340,14 @@ def path_of(model: Any, symbolic: KerasTensor) -> str:
     """Where an input is in the structure of the inputs: `0.foo`, or nothing for a single one."""
     paths = flatten_with_path(getattr(model, "_graph_model", model)._inputs_struct)
     return ".".join(str(part) for path, leaf in paths if leaf is symbolic for part in path)
+
+
+def _check_sizes(model: Any, symbolic: KerasTensor) -> None:
+    """Let the layers of a `Sequential` say whether data of other sizes fit them, once a shape."""
+    known = model.__dict__.setdefault("_known_sizes", set())
+    if symbolic.shape not in known:
+        _replay(getattr(model, "_graph_model", model), [symbolic])
+        known.add(symbolic.shape)
 
 
 def replay(model: Any, inputs: Any, **_: Any) -> Any:
@@ -354,14 +367,17 @@ def replay(model: Any, inputs: Any, **_: Any) -> Any:
         return tree.map_structure(
             lambda leaf: KerasTensor(leaf.shape, leaf.dtype), model._outputs_struct
         )
+    return _replay(model, flat)
+
+
+def _replay(model: Any, flat: list) -> Any:
     mapping = {id(one): value for one, value in zip(model.graph.inputs, flat)}
     for step in model.graph.steps:
         args, kwargs = step.arguments(mapping)
-        operation = step.operation
-        if isinstance(operation, Layer):
-            results = operation.compute_output_spec(*args, **kwargs)
-        else:
-            results = operation.compute_output_spec(*args, **kwargs)
+        spec = getattr(step.operation, "_input_spec", None)
+        if spec is not None and args:
+            check_inputs(spec, args[0], step.operation.name)
+        results = step.operation.compute_output_spec(*args, **kwargs)
         for slot, result in zip(step.outs, tree.flatten(results)):
             mapping[id(model.graph.tensors[slot])] = result
     return tree.map_structure(lambda leaf: mapping[id(leaf)], model._outputs_struct)
@@ -381,6 +397,8 @@ class Functional(GraphModel, Model):
     _no_track = Model._no_track | {"_graph_model", "graph", "_inputs_struct", "_outputs_struct"}
     _keras_module = "keras.src.models.functional"
     _keras_registered = "Functional"
+    # Whether data may have other sizes than the inputs, as those of a `Sequential` may.
+    _sizes_are_open = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -544,9 +562,6 @@ class Functional(GraphModel, Model):
         """The masks of the outputs; set by the call itself."""
         if any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(inputs)):
             return tree.map_structure(lambda leaf: leaf._keras_mask, self._outputs_struct)
-        return None
-
-    def _convert_call_inputs(self) -> None:
         return None
 
     def build(self, input_shape: Any = None, **_: Any) -> None:

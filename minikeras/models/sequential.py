@@ -44,6 +44,7 @@ class Sequential(GraphModel, Model):
 
     _no_track = Model._no_track | {"_functional"}
     _keras_module = "keras"
+    _sizes_are_open = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(cls, *args, **kwargs)
@@ -51,7 +52,7 @@ class Sequential(GraphModel, Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         Trainer.__init__(self)
         Layer.__init__(self, trainable=trainable, name=name)
-        self.__dict__.update(_functional=None, _shape_seen=False)
+        self.__dict__["_functional"] = None
         self._stack: list[Layer] = []
         self.supports_masking = True
         if layers:
@@ -104,7 +105,7 @@ class Sequential(GraphModel, Model):
             if not self._stack and not isinstance(layer, InputLayer):
                 shape = getattr(layer, "_batch_input_shape", None)
                 if shape is not None:
-                    dtype = layer._input_dtype_given or _input_dtype(layer)
+                    dtype = layer._input_dtype_given or layer.compute_dtype
                     self._stack.append(InputLayer(batch_shape=shape, dtype=dtype))
                 elif isinstance(layer, Functional) or (
                     isinstance(layer, Sequential) and layer.built and layer._functional is not None
@@ -181,8 +182,7 @@ class Sequential(GraphModel, Model):
                 # Structured inputs: no graph, layers are called one after the other.
                 self.__dict__["built"] = True
                 return
-            self.__dict__["_shape_seen"] = True
-            dtype = self.__dict__.get("_input_dtype_seen") or _input_dtype(self._stack[0])
+            dtype = self._stack[0].compute_dtype
             self._stack.insert(
                 0, InputLayer(batch_shape=standardize_shape(input_shape), dtype=dtype)
             )
@@ -227,7 +227,7 @@ class Sequential(GraphModel, Model):
 
     def _finish(self, inputs: Any, outputs: Any) -> None:
         functional = Functional(inputs, outputs, name=self.name)
-        functional.__dict__["_shape_seen"] = self.__dict__["_shape_seen"]
+        functional.__dict__["_sizes_are_open"] = True
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()
@@ -268,17 +268,6 @@ class Sequential(GraphModel, Model):
         if name in ("input", "output", "inputs", "outputs", "input_shape", "output_shape"):
             raise NotBuiltError(self._not_built())
         return super().__getattr__(name)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.built and args:
-            dtype = getattr(args[0], "dtype", None)
-            if dtype is not None and not hasattr(args[0], "_keras_history"):
-                from minikeras.engine import dtypes
-
-                name = dtypes.standardize_dtype(dtype)
-                if not dtypes.is_float(name):
-                    self.__dict__["_input_dtype_seen"] = name
-        return super().__call__(*args, **kwargs)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The output of the last layer."""
@@ -390,9 +379,14 @@ class Sequential(GraphModel, Model):
     def from_config(cls, config: Any, custom_objects: dict | None = None) -> Any:
         """The model that `config` describes."""
         if isinstance(config, (list, tuple)):
-            config = {"layers": list(config)}
+            config = {"name": None, "layers": config}
+        if not {"name", "layers"} <= set(config):
+            raise ValueError(
+                "A Sequential model configuration must be a dictionary containing the 'name' and"
+                f" 'layers' keys. Received: config={config}"
+            )
         with registry.custom_objects(custom_objects), serialization.architecture_budget():
-            model = cls(name=config.get("name"))
+            model = cls(name=config["name"])
             for record in config["layers"]:
                 layer = serialization.deserialize(record, registry.layers)
                 if not isinstance(layer, Layer):
@@ -414,11 +408,6 @@ class Sequential(GraphModel, Model):
 def _has_several_inputs(layer: Layer) -> bool:
     known = isinstance(layer, (Functional, Sequential)) and layer.built
     return known and len(layer.inputs) > 1  # type: ignore[attr-defined]
-
-
-def _input_dtype(layer: Layer) -> str:
-    """The dtype of the input that is made up for a first layer."""
-    return getattr(layer, "_default_input_dtype", None) or layer.compute_dtype
 
 
 def _is_other(shape: tuple, given: Any) -> bool:

@@ -97,6 +97,9 @@ def batch_normalization(
         scale: Vector. Defaults to 1.
         epsilon: Number, default 1e-3.
 
+    Raises:
+        ValueError: for vectors that are not as long as the axis.
+
     Example:
 
     >>> import minikeras
@@ -106,6 +109,13 @@ def batch_normalization(
     x, mean, variance = tensor(x), tensor(mean), tensor(variance)
     offset, scale = (None if one is None else tensor(one) for one in (offset, scale))
     (axis,) = canonical_axes(axis, len(x.shape))
+    size = x.shape[axis]
+    for name, one in {"mean": mean, "variance": variance, "offset": offset, "scale": scale}.items():
+        if one is not None and None not in (size, *one.shape) and tuple(one.shape) != (size,):
+            raise ValueError(
+                f"Argument `{name}` must be a vector of length {size}, the size of axis {axis}."
+                f" Received shape: {tuple(one.shape)}"
+            )
     return _batch_normalization(
         x, mean, variance, offset=offset, scale=scale, axis=axis, epsilon=epsilon
     )

@@ -42,7 +42,8 @@ def save_model(
             folder, file by file.
         include_optimizer: Boolean, default True. HDF5 only: whether to write compile and optimizer
             state.
-        save_format: `"h5"`, `"keras"`, `"tf"` or None: overrides the extension, as in Keras 2.
+        save_format: `"h5"`, `"tf"` or None: overrides the extension, as in Keras 2. `"keras"` is
+            understood where the path ends in `.keras`.
 
     Raises:
         ValueError: for an extension that stands for no format, or an existing file that must stay.
@@ -56,11 +57,14 @@ def save_model(
         return
     path = os.fspath(filepath)
     extension = _extension(path)
-    formats = {"h5": ".h5", "hdf5": ".h5", "keras": ".keras", "tf": ".keras", None: extension}
+    formats = {"h5": ".h5", "hdf5": ".h5", "tf": ".keras", None: extension}
+    if extension == ".keras":
+        formats["keras"] = extension  # Keras would not open another file
     if save_format not in formats:
         raise ValueError(
             "The `save_format` argument is deprecated: the extension of the path says the format."
-            f" It may be 'h5', 'keras' or 'tf'. Received: save_format={save_format!r}"
+            " It may be 'h5' or 'tf', or 'keras' where the path ends in `.keras`."
+            f" Received: save_format={save_format!r}, filepath={path}"
         )
     kind = formats[save_format]
     if os.path.exists(path) and not overwrite:

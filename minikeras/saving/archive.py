@@ -207,12 +207,6 @@ def _read_assets(archive: zipfile.ZipFile, model: Any) -> None:
             part.load_assets(folder)
 
 
-def is_keras_archive(path: Any) -> bool:
-    """Whether a zip holds a model."""
-    with guard.open_zip(path) as archive:
-        return _CONFIG in archive.namelist()
-
-
 @contextmanager
 def opened_weights(path: Any) -> Iterator[Any]:
     """The weights inside an archive, as an open HDF5 file."""

@@ -167,7 +167,7 @@ class CompiledLoss:
         wanted = sorted({index for term in self.terms for index in term.outputs})
         targets = self.outputs.spread(y_true, "y_true", wanted)
         weights = self.outputs.spread(sample_weight, "sample_weight")
-        predictions = tree.flatten(y_pred)
+        predictions = self.outputs.spread(y_pred, "y_pred")
         total: Any = None
         for position, term in enumerate(self.terms):
             if term.parts is None:
@@ -370,7 +370,7 @@ class CompiledMetrics:
         wanted = sorted({group.output for group in self.groups or ()})
         targets = self.outputs.spread(y_true, "y_true", wanted)
         weights = self.outputs.spread(sample_weight, "sample_weight")
-        predictions = tree.flatten(y_pred)
+        predictions = self.outputs.spread(y_pred, "y_pred")
         for group in self.groups or ():
             prediction = predictions[group.output]
             mask = getattr(prediction, "_keras_mask", None)

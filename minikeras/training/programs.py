@@ -1,7 +1,4 @@
-"""How a model runs forward and back: by its planned graph, or by its own `call`.
-
-Which models treat each row of a batch by itself: their batches may be cut otherwise.
-"""
+"""How a model runs forward and back: by its planned graph, or by its own `call`."""
 
 from __future__ import annotations
 
@@ -141,6 +138,8 @@ class _Quiet:
 
         state.recording, state.run = self.outer
 
+
+# Which models treat each row of a batch by itself, so that their batches may be cut otherwise.
 
 # How many rows are predicted at once where nobody sees the batches, and how many numbers the
 # largest of a model's arrays may then have.

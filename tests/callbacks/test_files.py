@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import types
 import urllib.parse
 
 import numpy as np
@@ -183,7 +184,12 @@ def server():
 
 
 class TestRemoteMonitor:
-    def test_form_and_json(self, scripted, server):
+    @pytest.mark.parametrize("library", ["standard", "requests"])
+    def test_form_and_json(self, scripted, server, monkeypatch, library):
+        if library == "standard":
+            monkeypatch.setitem(sys.modules, "requests", None)
+        else:
+            pytest.importorskip("requests", reason="posts with requests only if it is installed")
         model = scripted(loss=[np.float32(0.5)])
         model.fit([RemoteMonitor(server.root, headers={"X-Key": "k"})])
         model.fit([RemoteMonitor(server.root, path="/x", send_as_json=True)])
@@ -193,7 +199,22 @@ class TestRemoteMonitor:
         assert json.loads(urllib.parse.parse_qs(form)["data"][0]) == {"epoch": 0, "loss": 0.5}
         assert json.loads(body) == {"epoch": 0, "loss": 0.5}
 
-    def test_no_server(self, scripted):
+    def test_posts_with_requests(self, scripted, monkeypatch):
+        posted = []
+        fake = types.ModuleType("requests")
+        fake.post = lambda *args, **options: posted.append((args, options))
+        monkeypatch.setitem(sys.modules, "requests", fake)
+        scripted(loss=[0.5]).fit(
+            [RemoteMonitor(send_as_json=True), RemoteMonitor(headers={"a": "b"})]
+        )
+        address, values = "http://localhost:9000/publish/epoch/end/", {"epoch": 0, "loss": 0.5}
+        assert posted[0] == ((address,), {"json": values, "headers": None})
+        (where, form), options = posted[1]
+        assert where == address and options == {"headers": {"a": "b"}}
+        assert json.loads(form["data"]) == values
+
+    def test_no_server(self, scripted, monkeypatch):
+        monkeypatch.setitem(sys.modules, "requests", None)
         with pytest.warns(UserWarning, match="Could not reach RemoteMonitor"):
             scripted(loss=[1.0]).fit([RemoteMonitor("http://127.0.0.1:9")])
         with pytest.raises(ValueError, match="http://"):

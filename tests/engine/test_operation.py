@@ -133,6 +133,16 @@ def test_inference_of_shapes_changes_no_state():
     assert float(layer.count) == 1.0
 
 
+def test_tensors_carry_marks_of_their_owners():
+    x = Tensor(np.ones(3))
+    assert x._keras_mask is None and not hasattr(x, "mark")
+    x.mark, x.numpy = "mine", lambda: "replaced"
+    assert x.mark == "mine" and x.numpy() == "replaced"
+    assert not hasattr(Tensor(np.ones(3)), "mark")
+    with pytest.raises(AttributeError):
+        x.shape = (1, 3)
+
+
 def test_tensors_cannot_be_written_to():
     tensor = Tensor(np.zeros(3))
     with pytest.raises(TypeError, match="cannot be changed in place"):

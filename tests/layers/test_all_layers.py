@@ -191,3 +191,50 @@ def test_files(name, suffix, tmp_path):
         again = keras.models.load_model(tmp_path / f"model{suffix}")
     np.testing.assert_array_equal(again.predict(arrays), expected)
     assert [w.name for w in again.weights] == [w.name for w in model.weights]
+
+
+TAKES_FLOATS = sorted(
+    name
+    for name in CASES
+    if isinstance(CASES[name][1], np.ndarray) and CASES[name][1].dtype.kind == "f"
+)
+# What computes with floats: pools and dropout keep integers, as Keras does.
+FLOAT_RESULTS = (
+    "Bidirectional Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D"
+    " ConvLSTM2D ConvLSTM3D Dense DepthwiseConv1D DepthwiseConv2D ELU EinsumDense GRU LSTM"
+    " LeakyReLU PReLU RNN SeparableConv1D SeparableConv2D SimpleRNN Softmax SpectralNormalization"
+    " TimeDistributed"
+).split()
+
+
+def whole_numbers(name, dtype):
+    data = CASES[name][1]
+    return np.rint(3 * (np.abs(data) if dtype == "uint8" else data)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64"])
+@pytest.mark.parametrize("name", TAKES_FLOATS)
+def test_whole_numbers_are_floats_to_a_sequential_model(name, dtype):
+    model = keras.Sequential([make(name)])
+    data = whole_numbers(name, dtype)
+    result = model.predict(data)
+    assert (model.inputs[0].dtype, result.dtype) == ("float32", np.float32)
+    np.testing.assert_array_equal(result, model.predict(data.astype("float32")))
+
+
+@pytest.mark.parametrize("name", FLOAT_RESULTS)
+def test_layers_for_floats_cast_whole_numbers(name):
+    layer, data = make(name), whole_numbers(name, "int32")
+    expected = layer(data.astype("float32"))
+    assert layer(data).dtype == expected.dtype == np.float32
+    np.testing.assert_allclose(layer(data), expected, rtol=1e-4, atol=1e-6)
+    inputs = keras.Input(data.shape[1:], dtype="int32")
+    model = keras.Model(inputs, layer(inputs))
+    assert model.outputs[0].dtype == "float32"
+    np.testing.assert_allclose(model.predict(data), expected, rtol=1e-4, atol=1e-6)
+    if name not in ("ELU", "LeakyReLU", "Softmax"):
+        model.compile("sgd", "mse")
+        before = [weight.numpy() for weight in model.trainable_weights]
+        model.fit(data, np.zeros(expected.shape), verbose=0)
+        after = model.trainable_weights
+        assert any((one != two.numpy()).any() for one, two in zip(before, after))

@@ -124,3 +124,48 @@ def test_a_clone_has_fresh_weights():
     assert clone.layers[0] is not model.layers[0]
     assert clone.layers[0].name == model.layers[0].name
     assert not np.array_equal(clone.get_weights()[0], model.get_weights()[0])
+
+
+OF_ANY_SIZE = {
+    "sequences": (
+        lambda: [layers.Embedding(9, 4), layers.GRU(3, return_sequences=True), layers.Dense(2)],
+        np.arange(16).reshape(2, 8) % 9,
+        np.arange(15).reshape(3, 5) % 9,
+    ),
+    "images": (
+        lambda: [
+            layers.Conv2D(3, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2),
+        ],
+        np.linspace(-1, 1, 2 * 12 * 12 * 2).reshape(2, 12, 12, 2),
+        np.linspace(-1, 1, 3 * 9 * 14 * 2).reshape(3, 9, 14, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("kind", sorted(OF_ANY_SIZE))
+def test_data_may_have_other_sizes_than_the_model_was_built_with(kind, given):
+    stack, first, other = OF_ANY_SIZE[kind]
+    model = keras.Sequential([keras.Input(first.shape[1:])] * given + stack())
+    model(first)
+    fresh = keras.Sequential(stack())
+    fresh(other)
+    fresh.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(other), fresh(other), rtol=1e-5, atol=1e-6)
+    for one in (model, fresh):
+        one.compile("sgd", "mse")
+        one.fit(other, np.zeros(fresh(other).shape), verbose=0)
+    np.testing.assert_allclose(model.predict(other), fresh.predict(other), rtol=1e-5, atol=1e-6)
+    assert model.input_shape == keras.Sequential([model]).input_shape
+
+
+def test_a_layer_says_which_sizes_do_not_fit():
+    model = keras.Sequential([layers.Conv1D(2, 3), layers.Flatten(), layers.Dense(2, name="top")])
+    model(np.ones((2, 8, 1)))
+    with pytest.raises(ValueError, match="Input .* found shape=.*layer 'top'.*to have value 12"):
+        model.predict(np.ones((2, 9, 1)))
+    model.predict(np.ones((2, 8, 1)))

@@ -125,3 +125,12 @@ def test_values_of_rare_arguments():
     np.testing.assert_allclose(y, [[3.0, 10.0]])
     with pytest.warns(UserWarning, match="has size 1"):
         ops.softmax([[1.0]])
+
+
+@pytest.mark.parametrize("make", [np.ones, KerasTensor])
+@pytest.mark.parametrize("name", ["mean", "variance", "offset", "scale"])
+def test_vectors_of_a_normalization_are_as_long_as_its_axis(name, make):
+    vectors = {one: np.ones(3) for one in ("mean", "variance", "offset", "scale")}
+    vectors[name] = make((2,))
+    with pytest.raises(ValueError, match=f"`{name}` must be a vector of length 3, the size of ax"):
+        ops.batch_normalization(make((4, 3)), **vectors, axis=-1)

@@ -283,3 +283,18 @@ def test_metrics_whose_names_end_in_accuracy(name):
     assert translate_metrics([record]) == [name]
     record["config"] = {"name": "out_accuracy", "fn": name}
     assert translate_metrics([record]) == ["accuracy"]
+
+
+def test_sequential_configs_that_are_not_whole():
+    with pytest.raises(ValueError, match="dictionary containing the 'name' and 'layers' keys"):
+        keras.Sequential.from_config({"layers": [{"class_name": "Dense", "config": {"units": 3}}]})
+    model = keras.Sequential.from_config([{"class_name": "Dense", "config": {"units": 3}}])
+    assert model.predict(A, verbose=0).shape == (1, 3)
+
+
+def test_type_specifications_of_tensorflow():
+    record = {"class_name": "__typespec__", "config": [[None, 3], "float32", None]}
+    with pytest.raises(ValueError, match="which TensorFlow alone can make"):
+        keras.saving.deserialize_keras_object(record)
+    with pytest.raises(TypeError, match="Expected 'config' to be a list or a tuple"):
+        keras.saving.deserialize_keras_object({**record, "config": "float32"})

@@ -46,6 +46,13 @@ def test_arguments_that_other_formats_lack(tmp_path):
         model.save_weights(tmp_path / "m.h5", objects_to_skip=[])
     with pytest.raises(ValueError, match="`save_format` argument is deprecated"):
         model.save(tmp_path / "m.keras", save_format="pickle")
+    with pytest.raises(ValueError, match=r"`save_format` argument is deprecated.*m\.model"):
+        model.save(tmp_path / "m.model", save_format="keras")
+    assert not (tmp_path / "m.model").exists()
+    for name, save_format in (("n.keras", "keras"), ("n", "h5"), ("n.old", "tf")):
+        model.save(tmp_path / name, save_format=save_format)
+        loaded = keras.models.load_model(tmp_path / name, compile=False)
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     with pytest.raises(ValueError, match="should not end in `.keras`"):
         model.save(tmp_path / "other.keras", zipped=False)
 

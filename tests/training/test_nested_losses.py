@@ -93,3 +93,18 @@ def test_what_does_not_fit_is_named():
         model.fit(X, (A, B), sample_weight=(np.ones(8), np.zeros(8)), verbose=0)
     with pytest.raises(ValueError, match="1 entries for a model with 2 outputs"):
         evaluate(heads(tuple), (A, B), loss=["mse"])
+
+
+def test_predictions_by_the_names_of_outputs():
+    inputs = keras.Input((2,))
+    outputs = [keras.layers.Dense(1, name=name)(inputs) for name in ("b", "a")]
+    model = keras.Model(inputs, outputs)
+    model.compile(loss=["mse", "mae"], metrics=[["mse"], ["mae"]])
+    model.evaluate(np.ones((3, 2)), [np.ones((3, 1))] * 2, verbose=0)
+    model.reset_metrics()
+    targets = {name: np.zeros((3, 1)) for name in "ab"}
+    predictions = {"a": np.full((3, 1), 3.0), "b": np.full((3, 1), 2.0)}
+    loss = model.compute_loss(y=targets, y_pred=predictions)
+    np.testing.assert_allclose(loss, 2.0**2 + 3.0)
+    results = model.compute_metrics(None, targets, predictions)
+    assert (results["b_mse"], results["a_mae"]) == (4.0, 3.0)
