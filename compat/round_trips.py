@@ -91,6 +91,9 @@ def build(package: Any, recipe: Recipe) -> Any:
     return model
 
 
+_TWO = ("MultiHeadAttention", "GroupQueryAttention")
+
+
 def called(package: Any, layers: list, step: Step, tensors: list) -> Any:
     """What comes of a step."""
     given = [tensors[number] for number in step.inputs]
@@ -102,7 +105,7 @@ def called(package: Any, layers: list, step: Step, tensors: list) -> Any:
         return package.ops.mean(given[0], axis=1, keepdims=True)
     target = layers[step.layer]
     kind = type(target).__name__
-    if kind in ("MultiHeadAttention", "GroupQueryAttention"):
+    if kind in _TWO:
         return target(given[0], given[-1])
     return target(given[0] if len(given) == 1 else given)
 
@@ -364,12 +367,16 @@ _MORE: dict[str, list] = {
     "clipnorm": [None, None, 0.5],
     "learning_rate": [
         0.01,
-        Made("optimizers.schedules", "ExponentialDecay",
-             {"initial_learning_rate": 0.01, "decay_steps": 2, "decay_rate": 0.5}),
-    ],  # fmt: skip
+        Made(
+            "optimizers.schedules",
+            "ExponentialDecay",
+            {"initial_learning_rate": 0.01, "decay_steps": 2, "decay_rate": 0.5},
+        ),
+    ],
 }
 LOSSES = {
-    "regression": ["mse", "mae", Made("losses", "Huber", {"delta": 0.5}), "log_cosh",
+    # Keras writes no `delta` of `Huber`.
+    "regression": ["mse", "mae", Made("losses", "Huber", {"name": "own"}), "log_cosh",
                    Made("losses", "MeanSquaredError", {})],
     "binary": ["binary_crossentropy", Made("losses", "BinaryCrossentropy",
                                            {"label_smoothing": 0.1}), "hinge"],
@@ -436,19 +443,26 @@ class _Drawing:
             self.layers.pop(), self.objects.pop()
         return made
 
-    def some_layer(self, axes: int) -> Any:
-        known = {name: table for name, table in LAYERS[axes].items() if self.allowed(name)}
+    def some_layer(self, axes: int, alone: bool = False) -> Any:
+        """A layer for a tensor; `alone`: it takes only one."""
+        known = {
+            name: table
+            for name, table in LAYERS[axes].items()
+            if self.allowed(name) and not (alone and name in _TWO)
+        }
         name = self.draw(st.sampled_from(sorted(known)))
         return name, _arguments(self.draw, known[name], tuple(_NEEDED))
 
-    def grow(self, number: int, length: int) -> int:
+    def grow(self, number: int, length: int, alone: bool = False) -> int:
+        """Some layers, one after the other."""
         for _ in range(length):
             axes = len(self.tensors[number].shape) - 1
-            made = self.add(self.some_layer(axes), [number])
+            made = self.add(self.some_layer(axes, alone), [number])
             number = number if made is None else made
         return number
 
     def vector(self, number: int) -> int:
+        """A tensor as a vector."""
         axes = len(self.tensors[number].shape) - 1
         if axes == 1:
             return number
@@ -471,28 +485,35 @@ def recipes(draw: Any, allowed: Any = lambda name: True, operators: bool = True)
     if dtype == "int32":
         table = {"input_dim": 7, "output_dim": 3, "mask_zero": draw(st.booleans())}
         number = it.add(("Embedding", table), [0])  # type: ignore[assignment]
-    number = it.grow(number, draw(st.integers(1, 4)))
+    number = it.grow(number, draw(st.integers(1, 4)), sequential)
     if not sequential:
         kinds = ["branch", "share", "nest", "attention", *(["operators"] if operators else [])]
         for kind in draw(st.lists(st.sampled_from(kinds), max_size=2)):
             number = _twist(it, kind, number)
-    number = it.vector(it.grow(number, draw(st.integers(0, 2))))
+    number = it.vector(it.grow(number, draw(st.integers(0, 2)), sequential))
     if second:
         joined = it.add(("Concatenate", {}), [number, 1])
         number = number if joined is None else joined
-    outputs = []
+    outputs, losses = [], []
     for _ in range(1 if sequential else draw(st.integers(1, 2))):
         kind = draw(st.sampled_from(sorted(LOSSES)))
+        losses.append(draw(st.sampled_from(LOSSES[kind])))
         end = {"regression": None, "binary": "sigmoid"}.get(kind, "softmax")
         units = 3 if end == "softmax" else draw(st.integers(1, 2))
+        if "from_logits" in str(losses[-1]):
+            end = None
         outputs.append((it.add(("Dense", {"units": units, "activation": end}), [number]), kind))
-    losses = [draw(st.sampled_from(LOSSES[kind])) for _, kind in outputs]
     metrics = [
         draw(st.lists(st.sampled_from(METRICS[kind]), max_size=2, unique_by=str))
         for _, kind in outputs
     ]
     recipe = Recipe(inputs, it.layers, it.steps, outputs, sequential, (None, losses, metrics, None))
-    training = (_optimizer(draw, recipe), losses, metrics, draw(st.sampled_from([None, [0.5, 2.0]])))
+    training = (
+        _optimizer(draw, recipe),
+        losses,
+        metrics,
+        draw(st.sampled_from([None, [0.5, 2.0]])),
+    )
     return recipe._replace(training=training)
 
 
@@ -515,7 +536,7 @@ def _twist(it: _Drawing, kind: str, number: int) -> int:
             twice = it.call(len(it.layers) - 1, [once])
             result = it.add(("Add", {}), [once, twice]) if twice is not None else once
     elif kind == "nest":
-        body = [it.some_layer(axes), ("Dense", {"units": 2})]
+        body = [it.some_layer(axes, alone=True), ("Dense", {"units": 2})]
         if draw(st.booleans()):
             body.append([("Dense", {"units": 2, "activation": "relu"})])
         result = it.add(body, [number])
