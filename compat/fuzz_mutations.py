@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from fuzz_operations import change
 
 _NUMBERS = [0, 1, -1, 2, 3, 7, 255, 65536, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 10**9, 10**30]
 _VALUES = [
@@ -43,6 +44,9 @@ def mutate(rng: random.Random, format: str, content: bytes, other: bytes) -> byt
     share = rng.random()
     if format == "sharded":
         return damage_shards(rng, content, other)
+    if format == "operations":
+        changed = change(rng, content)
+        return damage_json(rng, changed, other) if share < 0.3 else changed
     if share < 0.3:
         return damage_bytes(rng, content, other)
     if format == "json":

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from corpus_check import unpack
 from fuzz_mutations import packed, unpacked
+from fuzz_operations import seeds as of_operations
 
 FORMATS = {
     "keras": "`.keras` of Keras 3 and tf.keras",
@@ -22,6 +23,7 @@ FORMATS = {
     "old-h5": "whole models and weights in `.h5`, of Keras 1 and 2",
     "json": "architectures of Keras 1, 2 and 3",
     "npz": "weights in `.npz`",
+    "operations": "architectures with operations of TensorFlow and of Keras 3 as layers",
     "sharded": "weights in shards, with an index in `.weights.json`",
 }
 # A fuzzer that works on small files sees more of them.
@@ -211,6 +213,8 @@ def _of_corpus(format: str) -> list[Seed]:
 def seeds_of(format: str) -> list[Seed]:
     """The valid files of a format: at most 40, of as many versions as there are."""
     seeds = []
+    if format == "operations":
+        return [Seed("case.json", text, name, _from_json) for name, text in of_operations()]
     for name, model in own_models().items():
         if format == "json":
             content = model.to_json().encode()

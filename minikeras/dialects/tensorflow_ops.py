@@ -26,8 +26,12 @@ _TOP = frozenset(
 )
 _OPERATORS = {"add": "add", "eq": "equal", "ne": "not_equal"}
 # What these make may be larger than all that they are given.
-_GROWING = ("broadcast_to", "one_hot", "pad", "pad_to_bounding_box", "repeat", "resize",
-            "resize_with_crop_or_pad", "resize_with_pad", "sequence_mask", "tile")  # fmt: skip
+_GROWING = frozenset(
+    "avg_pool avg_pool1d avg_pool2d avg_pool3d bincount broadcast_to confusion_matrix max_pool"
+    " max_pool1d max_pool2d max_pool3d one_hot pad pad_to_bounding_box repeat resize"
+    " resize_with_crop_or_pad resize_with_pad sequence_mask ssim tile".split()
+)
+_SQUARES = ("confusion_matrix", "ssim")
 _LARGEST = 2**26
 # Words of TensorFlow 1, which some functions still have in files.
 _OLD_WORDS = {"keep_dims": "keepdims", "dim": "axis"}
@@ -56,7 +60,7 @@ def function_of(name: str) -> Callable:
         homes.append("top")
     for home in homes:
         module = import_module(f"minikeras.standin.tf.{home}")
-        if short in module.__all__ and not short.startswith(("decode", "encode")):
+        if short in module.__all__ and short[:6] not in ("decode", "encode", "expm", "eye"):
             return getattr(module, short)
     raise ValueError(
         f"The model uses the TensorFlow function `tf.{name}`, which has no counterpart here."
@@ -83,7 +87,8 @@ def _plain(value: Any) -> Any:
 
 def _assert_small(name: str, values: Any) -> None:
     numbers = [one for one in tree.flatten(values) if isinstance(one, int)]
-    if name in _GROWING and np.prod([max(1, abs(one)) for one in numbers], dtype=float) > _LARGEST:
+    many = np.prod([max(1, abs(one)) for one in numbers], dtype=float)
+    if name in _GROWING and (many**2 if name in _SQUARES else many) > _LARGEST:
         raise ValueError(f"The model has `tf.{name}` make more than {_LARGEST:,} values of one.")
 
 

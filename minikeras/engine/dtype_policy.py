@@ -394,7 +394,7 @@ def dtype_policy() -> DTypePolicy:
     """The global policy."""
     policy = _global["policy"]
     if policy is None or _global["floatx"] != config.floatx():
-        policy = DTypePolicy(config.floatx())
+        policy = get(config.floatx())
         if _global["policy"] is None or _global.get("default"):
             _global.update(policy=policy, floatx=config.floatx(), default=True)
         else:
@@ -424,7 +424,9 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        return deserialize(identifier)
+        policy = deserialize(identifier)
+        # Layers that share a policy share it in the next file as well.
+        return get(policy.name) if type(policy) is DTypePolicy else policy
     if isinstance(identifier, str):
         policy = _cache.get(identifier)
         if policy is None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, tree
+from minikeras.engine.budget import assert_small
 from minikeras.engine.context import INFERENCE, Context, state
 from minikeras.engine.recording import Node, Paused
 from minikeras.engine.registry import auto_name
@@ -278,6 +279,9 @@ class Operation:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any_symbolic(args) or kwargs and any_symbolic(kwargs):
             return self.symbolic_call(*args, **kwargs)
+        if state.inferring:
+            tried = type(self).compute_output_spec is Operation.compute_output_spec
+            assert_small(self, args, kwargs, tried)
         return self.call(*args, **kwargs)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
@@ -342,9 +346,7 @@ class Operation:
         if isinstance(config.get("dtype"), dict):
             from minikeras.engine import dtype_policy
 
-            policy = dtype_policy.get(config["dtype"])
-            plain = type(policy) is dtype_policy.DTypePolicy
-            config["dtype"] = policy.name if plain else policy
+            config["dtype"] = dtype_policy.get(config["dtype"])
         rest = _take_unaccepted(cls, config)
         try:
             made = cls(**config)
@@ -488,6 +490,7 @@ def infer_spec(function: Any, args: tuple, kwargs: dict, operation: Any = None) 
 
     Sizes that are None are tried with two values each; what differs in the outputs is None.
     """
+    assert_small(operation, args, kwargs, tried=True)
     leaves = [
         leaf for leaf in tree.flatten([list(args), dict(kwargs)]) if isinstance(leaf, KerasTensor)
     ]

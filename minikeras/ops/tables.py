@@ -13,6 +13,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import dtypes
+from minikeras.engine.context import state
 from minikeras.engine.operation import call_kernel
 from minikeras.engine.registry import to_snake_case
 from minikeras.engine.symbolic import KerasTensor
@@ -274,6 +275,8 @@ def binary(
     def run(x1: Any, x2: Any) -> Any:
         if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
             return kind()(x1, x2)
+        if state.inferring:
+            return shared(x1, x2)
         return call_kernel(shared, [convert(x1), convert(x2)], {})
 
     if arguments == "x1 x2":

@@ -305,7 +305,10 @@ def fit(optimizer: Any, datasets: list, has_rate: bool = False) -> list | None:
         slots = [one for one in others[1:] if one is not product]
         candidates += [
             ([others[0], product, *slots], datasets),
-            ([others[0], rate, product, *slots], datasets),
+            (
+                [others[0], *([rate] if isinstance(rate, Variable) else []), product, *slots],
+                datasets,
+            ),
         ]
     if type(optimizer).__name__ == "SGD" and not optimizer.momentum:
         # tf.keras kept momentums of zero too.

@@ -246,8 +246,10 @@ def atomic_path(target: Any) -> Iterator[str]:
     os.close(handle)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        if os.path.exists(target):
+            # What is replaced must not be lost with the power. A new file has nothing to lose.
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
         _keep_mode(target, temporary)
         os.replace(temporary, target)
     except BaseException:
@@ -256,7 +258,6 @@ def atomic_path(target: Any) -> Iterator[str]:
         except OSError:
             pass
         raise
-    _sync_folder(folder)
 
 
 @contextmanager
@@ -318,19 +319,6 @@ def _keep_mode(target: str, temporary: str) -> None:
         os.umask(mask)
         mode = 0o666 & ~mask
     os.chmod(temporary, mode)
-
-
-def _sync_folder(folder: str) -> None:
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
 
 
 # Smaller pieces are not worth a thread.
