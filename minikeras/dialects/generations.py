@@ -17,6 +17,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from minikeras.dialects import names
 from minikeras.engine import spelling
 
@@ -115,6 +117,7 @@ def use(generation: int) -> None:
     if generation >= 3:
         return
     from minikeras.dialects import configs, optimizers
+    from minikeras.layers import Conv2D, Conv3D
 
     configs.make_old_objects_known()
     if generation == 1:
@@ -122,6 +125,8 @@ def use(generation: int) -> None:
         today = spelling.OLD_ORDERS["Conv2D"]
         spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
         _undo.append(lambda: spelling.OLD_ORDERS.update(Conv2D=today))
+        for cls in (Conv2D, Conv3D):
+            _give_kernels_of_theano(cls)
     for place, versions in DEFAULTS.items():
         home, _, name = place.partition(":")
         cls = getattr(import_module(f"minikeras.{home}"), name)
@@ -151,3 +156,23 @@ def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
 
     cls.__init__ = __init__  # type: ignore[misc]
     _undo.append(lambda: setattr(cls, "__init__", constructor))
+
+
+def _give_kernels_of_theano(cls: type) -> None:
+    """With channels first, arrays of weights begin with a kernel (filters, channels, *sizes)."""
+
+    def get_weights(self: Any) -> list:
+        arrays = super(cls, self).get_weights()
+        if arrays and self.data_format == "channels_first":
+            arrays[0] = arrays[0].transpose(-1, -2, *range(self.rank))
+        return arrays
+
+    def set_weights(self: Any, weights: Any) -> None:
+        first, *rest = weights
+        if self.data_format == "channels_first" and np.ndim(first) == self.rank + 2:
+            first = np.transpose(first, (*range(2, self.rank + 2), 1, 0))
+        super(cls, self).set_weights([first, *rest])
+
+    for method in (get_weights, set_weights):
+        setattr(cls, method.__name__, method)
+        _undo.append(functools.partial(delattr, cls, method.__name__))

@@ -165,3 +165,20 @@ def test_losses_that_are_no_scalars_are_summed():
     x = np.ones((3, 2), "float32")
     assert model.fit(x, verbose=0).history["loss"] == [12]
     np.testing.assert_allclose(model.get_weights()[0], kernel - 6)
+
+
+@pytest.mark.parametrize("name, kernel", [("Conv2D", (3, 2)), ("Conv3D", (2, 3, 2))])
+def test_kernels_of_channels_first_began_with_the_filters(name, kernel):
+    rank = len(kernel)
+    today = getattr(layers, name)(4, kernel, data_format="channels_first")
+    today.build((None, 5, *[8] * rank))
+    stored = today.get_weights()[0]
+    generations.use(1)
+    first, bias = today.get_weights()
+    assert first.shape == (4, 5, *kernel) and bias.shape == (4,)
+    np.testing.assert_array_equal(np.moveaxis(first, (0, 1), (-1, -2)), stored)
+    twin = getattr(layers, name)(4, kernel, data_format="channels_first", weights=[first, bias])
+    twin(minikeras.Input((5, *[8] * rank)))
+    generations.use(3)
+    np.testing.assert_array_equal(twin.get_weights()[0], stored)
+    assert getattr(layers, name)(4, kernel).get_weights() == []
