@@ -120,7 +120,7 @@ OLD_ATTRIBUTES = frozenset(
     " get_output_at get_input_shape_at get_output_shape_at get_input_mask_at get_output_mask_at"
     " input_mask output_mask inbound_nodes outbound_nodes get_output_shape_for get_output get_input"
     " get_params get_updates_for get_losses_for add_update updates uses_learning_phase regularizers"
-    " constraints reset_states batch_input_shape".split()
+    " constraints reset_states batch_input_shape add_metric".split()
 )
 
 

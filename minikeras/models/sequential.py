@@ -226,6 +226,7 @@ class Sequential(GraphModel, Model):
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()
+        self._load_late()
 
     def _build_shapes_set(self) -> None:
         shape = getattr(self._stack[0], "batch_shape", None)
