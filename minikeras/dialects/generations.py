@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minikeras import backend
 from minikeras.dialects import names
 from minikeras.engine import spelling
 
@@ -80,6 +81,7 @@ def written_for(tree: ast.AST) -> int:
     """
     keras = False
     generation = 3
+    backends: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             above = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -87,6 +89,11 @@ def written_for(tree: ast.AST) -> int:
             if any(path.startswith(("tensorflow.", "tf_keras")) for path in paths):
                 return 3
             keras |= any(path.partition(".")[0] == "keras" for path in paths)
+            backends.update(
+                one.asname or one.name
+                for one, path in zip(node.names, paths[len(above) :])
+                if path == "keras.backend"
+            )
             if any(path in _MODULES_OF_KERAS_1 for path in paths):
                 generation = 1
             elif any(path in _MODULES_OF_KERAS_2 for path in paths):
@@ -94,7 +101,8 @@ def written_for(tree: ast.AST) -> int:
         elif isinstance(node, ast.Attribute):
             if node.attr == "keras" and getattr(node.value, "id", "") in ("tf", "tensorflow"):
                 return 3
-            if node.attr in _METHODS:
+            old = getattr(node.value, "id", "") in backends and node.attr not in backend.__all__
+            if old or node.attr in _METHODS:
                 generation = min(generation, 2)
         elif isinstance(node, ast.Call):
             given = {one.arg for one in node.keywords}
@@ -116,11 +124,16 @@ def use(generation: int) -> None:
         _undo.pop()()
     if generation >= 3:
         return
+    from minikeras.dialects import backend as older
     from minikeras.dialects import configs, optimizers
     from minikeras.layers import Conv2D, Conv3D
+    from minikeras.training.trainer import Trainer
 
     configs.make_old_objects_known()
+    older.ways["batch_dot"] = older.matmul_of_batches
+    _undo.append(older.ways.clear)
     if generation == 1:
+        _give_defaults(Trainer.fit, {"epochs": 10})
         # `Conv2D(filters, rows, columns)`: today the third number is the strides.
         today = spelling.OLD_ORDERS["Conv2D"]
         spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
@@ -135,15 +148,20 @@ def use(generation: int) -> None:
             _give(cls, versions[generation], old)
 
 
-def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
-    constructor: Any = inspect.unwrap(cls.__init__)  # type: ignore[misc]
-    before = constructor.__defaults__
-    constructor.__defaults__ = tuple(
+def _give_defaults(function: Any, defaults: dict[str, Any]) -> Any:
+    function = inspect.unwrap(function)
+    before = function.__defaults__
+    function.__defaults__ = tuple(
         defaults.get(one.name, one.default)
-        for one in inspect.signature(constructor).parameters.values()
+        for one in inspect.signature(function).parameters.values()
         if one.default is not one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
     )
-    _undo.append(lambda: setattr(constructor, "__defaults__", before))
+    _undo.append(lambda: setattr(function, "__defaults__", before))
+    return function
+
+
+def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
+    constructor = _give_defaults(cls.__init__, defaults)  # type: ignore[misc]
     if old is None:
         return
 

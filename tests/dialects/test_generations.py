@@ -30,7 +30,11 @@ def today():
         ("from keras.layers.core import Dense", 2),
         ("from keras.utils import np_utils", 2),
         ("import keras\nmodel.fit_generator(g)", 2),
+        ("from keras import backend as K\nK.sum(x)", 2),
+        ("import keras.backend as KB\nKB.batch_dot(x, y)", 2),
         # Spelled as today, too.
+        ("from keras import backend as K\nK.clear_session()", 3),
+        ("import keras\nfrom jax import numpy as K\nK.sum(x)", 3),
         ("import keras\nkeras.optimizers.Adadelta()", 3),
         ("import keras\nbuild(lr=0.1)\nclassifier.predict_proba(x)", 3),
         ("import keras\nEmbedding(input_dim=3, output_dim=2)", 3),
@@ -182,3 +186,36 @@ def test_kernels_of_channels_first_began_with_the_filters(name, kernel):
     generations.use(3)
     np.testing.assert_array_equal(twin.get_weights()[0], stored)
     assert getattr(layers, name)(4, kernel).get_weights() == []
+
+
+def test_batches_were_multiplied_as_matrices():
+    """Until 2.2.4 the axes before the last two were those of the batch: heads of attention."""
+    K = minikeras.backend
+    rng = np.random.default_rng(0)
+    queries, keys = (rng.normal(size=(2, 3, length, 5)) for length in (4, 6))
+    assert K.batch_dot(queries, keys, axes=[3, 3]).shape == (2, 3, 4, 3, 6)
+    for generation in (1, 2):
+        generations.use(generation)
+        scores = K.batch_dot(queries, keys, axes=[3, 3])
+        np.testing.assert_allclose(scores, np.einsum("bhid,bhjd->bhij", queries, keys), rtol=1e-5)
+        mixed = K.batch_dot(scores, keys, axes=[3, 2])
+        assert mixed.shape == (2, 3, 4, 5)
+        # Capsules: one vector each, of weights for the inputs.
+        weights = rng.normal(size=(2, 3, 6))
+        summed = K.batch_dot(weights, keys, [2, 2])
+        np.testing.assert_allclose(summed, np.einsum("bni,bnid->bnd", weights, keys), rtol=1e-5)
+        # Three axes at most: as today.
+        assert K.batch_dot(weights, weights, axes=2).shape == (2, 3, 3)
+    generations.use(3)
+    assert K.batch_dot(queries, keys, axes=[3, 3]).shape == (2, 3, 4, 3, 6)
+
+
+def test_fit_had_ten_epochs():
+    model = minikeras.Sequential([minikeras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones(4)
+    generations.use(1)
+    assert len(model.fit(x, y, verbose=0).history["loss"]) == 10
+    assert len(model.fit(x, y, 2, 3, verbose=0).history["loss"]) == 3
+    generations.use(2)
+    assert len(model.fit(x, y, verbose=0).history["loss"]) == 1
