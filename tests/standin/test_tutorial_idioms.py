@@ -275,3 +275,23 @@ def test_a_folder_of_tensorflow_is_opened_without_classes(tf, tmp_path):
     model.save(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="Could not load"):
         tf.keras.models.load_model(tmp_path / "model.keras")
+
+
+def test_places_of_variables_are_assigned_to(tf):
+    v = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert v[0, 1].assign(42) is v
+    v[:, 2].assign([0.0, 1.0])
+    assert v.numpy().tolist() == [[1, 42, 0], [4, 5, 1]]
+    v.scatter_nd_update(indices=[[0, 0], [1, 2]], updates=[100.0, 200.0])
+    assert v.numpy().tolist() == [[100, 42, 0], [4, 5, 200]]
+    v.scatter_update(tf.IndexedSlices(values=[[1.0, 2.0, 3.0]], indices=[1]))
+    assert v.numpy().tolist() == [[100, 42, 0], [1, 2, 3]]
+    index = tf.constant(1)
+    v[index].assign(v[0])
+    assert v.numpy().tolist() == [[100, 42, 0]] * 2
+    with pytest.raises(ValueError):
+        v[0].assign([1.0, 2.0])
+    # What is read so is followed by tapes, as anything.
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(v[0] ** 2) + v[1, 1]
+    assert tape.gradient(y, v).numpy().tolist() == [[200, 84, 0], [0, 1, 0]]
