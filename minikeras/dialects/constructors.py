@@ -171,11 +171,6 @@ def translate(
                 new[key] = configs._value(key, value, 1)
             elif key.endswith("initializer") and inspect.isroutine(value):
                 new[key] = _initializer_of_keras_1(value)
-    if name == "Embedding" and first and new.get("input_length") is not None:
-        length = new.pop("input_length")
-        new.setdefault(
-            "input_shape", tuple(length) if isinstance(length, (tuple, list)) else (length,)
-        )
     changed = _drop_gone(cls, name, new)
     changed |= _shape_of_sequence(cls, name, new)
     if name.startswith("AveragePooling") and not args and "pool_size" not in new:

@@ -58,13 +58,34 @@ _RATES: dict[str, dict[str, Any]] = {
     "Nadam": {"learning_rate": 0.002},
     "RMSprop": {},
 }
+# The order of the dimensions of images was none of theirs.
+_SEQUENCES = dict.fromkeys((1, 2), {"data_format": "channels_last"})
 DEFAULTS: dict[str, dict[int, dict[str, Any]]] = {
+    "layers:Flatten": {1: {"data_format": "channels_last"}},
+    **{
+        f"layers:{name}1D": _SEQUENCES
+        for name in (
+            "AveragePooling",
+            "Conv",
+            "GlobalAveragePooling",
+            "GlobalMaxPooling",
+            "MaxPooling",
+            "SeparableConv",
+        )
+    },
     "layers:LSTM": _RECURRENT,
     "layers:LSTMCell": _RECURRENT,
     "layers:GRU": _GATED,
     "layers:GRUCell": _GATED,
     **{f"layers:ConvLSTM{rank}D": _CONVOLUTIONAL for rank in (1, 2, 3)},
     **{f"optimizers:{name}": {1: found, 2: found} for name, found in _RATES.items()},
+}
+# Name until Keras 2 -> today's, and which argument a number shows to be a size of the window.
+_WINDOWS = {
+    "Convolution2D": ("Conv2D", 2),
+    "SeparableConvolution2D": ("SeparableConv2D", 2),
+    "Deconvolution2D": ("Conv2DTranspose", 2),
+    "Convolution3D": ("Conv3D", 3),
 }
 # Those that computed otherwise too.
 _CHANGED = ("Adagrad", "Nadam", "RMSprop")
@@ -124,21 +145,25 @@ def use(generation: int) -> None:
         _undo.pop()()
     if generation >= 3:
         return
+    from minikeras import layers
     from minikeras.dialects import backend as older
     from minikeras.dialects import configs, optimizers
-    from minikeras.layers import Conv2D, Conv3D
     from minikeras.training.trainer import Trainer
 
     configs.make_old_objects_known()
     older.ways["batch_dot"] = older.matmul_of_batches
     _undo.append(older.ways.clear)
+    # `Conv2D(filters, rows, columns)`: today the third number is the strides.
+    orders = dict(spelling.OLD_ORDERS)
+    _undo.append(lambda: spelling.OLD_ORDERS.update(orders))
+    for name, (today, place) in _WINDOWS.items():
+        spelling.OLD_ORDERS[today] = (*orders[today], (place, "whole"))
+        # One class under both names: scripts compare the types of layers.
+        setattr(layers, name, getattr(layers, today))
+        _undo.append(functools.partial(delattr, layers, name))
     if generation == 1:
         _give_defaults(Trainer.fit, {"epochs": 10})
-        # `Conv2D(filters, rows, columns)`: today the third number is the strides.
-        today = spelling.OLD_ORDERS["Conv2D"]
-        spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
-        _undo.append(lambda: spelling.OLD_ORDERS.update(Conv2D=today))
-        for cls in (Conv2D, Conv3D):
+        for cls in (layers.Conv2D, layers.Conv3D):
             _give_kernels_of_theano(cls)
     for place, versions in DEFAULTS.items():
         home, _, name = place.partition(":")

@@ -219,3 +219,72 @@ def test_fit_had_ten_epochs():
     assert len(model.fit(x, y, 2, 3, verbose=0).history["loss"]) == 3
     generations.use(2)
     assert len(model.fit(x, y, verbose=0).history["loss"]) == 1
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_layers_of_sequences_had_no_order_of_dimensions(generation):
+    minikeras.backend.set_image_data_format("channels_first")
+    try:
+        generations.use(generation)
+        x = minikeras.Input((20, 4))
+        assert layers.Conv1D(8, 3)(x).shape == (None, 18, 8)
+        assert layers.MaxPooling1D(2)(x).shape == (None, 10, 4)
+        assert layers.GlobalMaxPooling1D()(x).shape == (None, 4)
+        assert layers.Conv2D(8, 3).data_format == "channels_first"
+        if generation == 1:
+            images = np.arange(8.0).reshape(1, 2, 2, 2)
+            assert layers.Flatten()(images).numpy().tolist() == [list(range(8))]
+    finally:
+        minikeras.backend.set_image_data_format("channels_last")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_old_names_of_convolutions_are_today_s_classes(generation):
+    generations.use(generation)
+    for name, today, sizes in (
+        ("Convolution2D", "Conv2D", (3, 2)),
+        ("SeparableConvolution2D", "SeparableConv2D", (3, 2)),
+        ("Deconvolution2D", "Conv2DTranspose", (3, 2)),
+        ("Convolution3D", "Conv3D", (3, 2, 1)),
+    ):
+        old = getattr(layers, name)
+        assert old is getattr(layers, today)
+        assert type(old(4, *sizes)) is old and old(4, *sizes).kernel_size == sizes
+        assert old(4, sizes).kernel_size == sizes
+    generations.use(3)
+    assert layers.Convolution2D is not layers.Conv2D
+    assert layers.Conv2D(4, 3, 2).strides == (2, 2)
+
+
+def test_an_embedding_may_fix_its_batch():
+    with pytest.warns(UserWarning, match="`input_length` is deprecated"):
+        layer = layers.Embedding(20, 5, input_length=8, batch_input_shape=(10, 8))
+    assert minikeras.Sequential([layer]).input_shape == (10, 8)
+
+
+def test_callbacks_found_more_in_their_params():
+    seen = []
+
+    class Watch(minikeras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(self.params)
+
+    model = minikeras.Sequential([minikeras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((4, 2)), np.ones(4)
+    options = {"batch_size": 2, "verbose": 0, "callbacks": [Watch()]}
+    model.fit(x, y, **options)
+    with minikeras.install_as_keras():
+        model.fit(x, y, epochs=3, validation_data=(x, y), **options)
+    today = {"verbose": 0, "epochs": 1, "steps": 2}
+    assert seen[0] == today
+    assert seen[1] == {
+        **today,
+        "epochs": 3,
+        "nb_epoch": 3,
+        "samples": 4,
+        "nb_sample": 4,
+        "batch_size": 2,
+        "do_validation": True,
+        "metrics": ["loss", "mae", "val_loss", "val_mae"],
+    }
