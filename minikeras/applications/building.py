@@ -125,10 +125,7 @@ def start(input_tensor: Any, input_shape: tuple) -> Any:
     if input_tensor is None:
         return layers.Input(shape=input_shape)
     if not isinstance(input_tensor, KerasTensor):
-        raise ValueError(
-            "`input_tensor` must be a symbolic tensor such as `Input(shape=...)` returns."
-            f" Received: input_tensor={input_tensor!r}"
-        )
+        return layers.Input(tensor=input_tensor)
     return input_tensor
 
 
@@ -152,7 +149,8 @@ def finish(
         file: Function without arguments that returns the folder of the weights trained on
             ImageNet, the name of their file, and its hash or None.
     """
-    inputs = images if input_tensor is None else get_source_inputs(input_tensor)
+    symbolic = isinstance(input_tensor, KerasTensor)
+    inputs = get_source_inputs(input_tensor) if symbolic else images
     model = Model(inputs, x, name=name)
     if weights == "imagenet":
         folder, file_name, file_hash = file()

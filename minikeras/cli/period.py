@@ -17,7 +17,8 @@ import numpy as np
 
 _ALIASES: dict[str, Any] = {
     "bool": bool, "complex": complex, "float": float, "int": int, "long": int, "object": object,
-    "str": str, "unicode": str,
+    "str": str, "unicode": str, "Inf": np.inf, "Infinity": np.inf, "infty": np.inf, "NaN": np.nan,
+    "NINF": -np.inf, "float_": np.float64, "product": np.prod, "row_stack": np.vstack,
 }  # fmt: skip
 _MOVED = {
     "sklearn.cross_validation": "sklearn.model_selection",

@@ -158,7 +158,9 @@ class _Function:
             known = {id(one) for one in given}
             if not all(id(one) in known for one in self.symbolic):
                 missing = [
-                    one for one in _inputs_of(_cut(self.symbolic, given)) if id(one) not in known
+                    one
+                    for one in _cut(self.symbolic, given)
+                    if getattr(one._keras_history.operation, "_held", None) is None
                 ]
                 if missing:
                     raise ValueError(
@@ -237,92 +239,65 @@ def function(
 
 # Gradients
 
+_PIECEWISE_LINEAR = {"InputLayer", "MaxPooling", "AveragePooling", "Sum", "Mean", "Max", "Reshape"}
+
 
 class Gradients(Operation):
     """The derivatives of a loss by tensors that it is computed from, as one operation.
 
     Args:
         loss: `KerasTensor`.
-        sources: List of `KerasTensor`s and variables.
-        inputs: The inputs that `loss` is computed from.
+        sources: List of variables, and of `KerasTensor`s that are among `inputs`.
+        inputs: What the operation is called on, and `loss` computed from.
     """
 
     def __init__(self, loss: KerasTensor, sources: list, inputs: list) -> None:
         from minikeras.models import Function
 
         super().__init__(name=None)
-        self.sources = sources
-        # For each source the graph between it (and the inputs) and the loss.
-        self.parts: list = []
-        for source in sources:
-            if isinstance(source, Variable) or is_placeholder(source):
-                self.parts.append((None, Function(inputs, loss)))
-                continue
-            rest = _inputs_of_cut(loss, source)
-            whole = Function(inputs, source)
-            self.parts.append((whole, Function([source, *rest], loss)))
-            self.parts[-1][1].rest = [_position(inputs, one) for one in rest]
-        self.inputs = inputs
+        self.sources, self.inputs = sources, inputs
+        self.graph = Function(inputs, loss)
 
     def call(self, *values: Any) -> Any:
         """Compute the gradients, one for each source."""
-        if state.recording is not None:
-            raise NotImplementedError(
-                "Gradients of gradients are not supported. Compute `K.gradients` outside of"
-                " training."
-            )
         training = None if state.run is None else state.run.training
-        found: list = [None] * len(self.sources)
-        alike = [i for i, (whole, _) in enumerate(self.parts) if whole is None]
-        if alike:
-            wanted = [self.sources[i] for i in alike]
-            made = self._walk(self.parts[alike[0]][1], list(values), self.inputs, wanted, training)
-            for i, gradient in zip(alike, made):
-                found[i] = gradient
-        for i, (whole, part) in enumerate(self.parts):
-            if whole is None:
-                continue
-            with Paused(training=training):
-                point = whole.call(list(values))
-            arguments = [point, *(values[position] for position in part.rest)]
-            source = self.sources[i]
-            found[i] = self._walk(part, arguments, [source], [source], training)[0]
-        return tuple(found)
+        if state.run is not None and state.run.recording:
+            # Where every value passes as it is or not at all, the gradients are constants.
+            kinds = {type(one).__name__.rstrip("123D") for one in self.graph.graph.operations}
+            if not kinds <= _PIECEWISE_LINEAR or any(
+                isinstance(one, Variable) for one in self.sources
+            ):
+                raise NotImplementedError(
+                    "Gradients of gradients are not supported. Compute `K.gradients` outside of"
+                    " training."
+                )
+        with Paused(training=training):
+            return self._walk(list(values), training)
 
-    def _walk(
-        self, graph: Any, values: list, inputs: list, wanted: list, training: bool | None
-    ) -> list:
+    def _walk(self, values: list, training: bool | None) -> tuple:
         run = Run(training=training, recording=True)
         run.sink.begin()
         recording = Recording(run)
         with recording:
             tracked = [recording.track(np.asarray(plain(value))) for value in values]
-            loss = graph.call(tracked)
+            loss = self.graph.call(tracked)
         if loss.recording is not recording:
             gradients: list = [None] * recording.count
         else:
             gradients = recording.reverse([(loss.slot, np.ones_like(loss.array))])
         results = []
-        for source in wanted:
+        for source in self.sources:
             if isinstance(source, Variable):
                 gradient, shape = run.sink.get(source), source.shape
             else:
-                one = tracked[_position(inputs, source)]
+                one = tracked[next(i for i, at in enumerate(self.inputs) if at is source)]
                 gradient, shape = gradients[one.slot], one.shape
             results.append(Tensor(np.zeros(shape, "float32") if gradient is None else gradient))
-        return results
+        return tuple(results)
 
     def compute_output_spec(self, *values: Any, **_: Any) -> Any:
         """The gradients as `KerasTensor`s."""
         return tuple(KerasTensor(one.shape, one.dtype) for one in self.sources)
-
-
-def _position(tensors: list, tensor: Any) -> int:
-    return next(i for i, one in enumerate(tensors) if one is tensor)
-
-
-def _inputs_of_cut(loss: Any, source: Any) -> list:
-    return _cut([loss], [source])
 
 
 def _depends(tensor: Any, source: Any) -> bool:
@@ -366,12 +341,18 @@ def gradients(loss: Any, variables: Any) -> list:
                 "Argument `variables` of `K.gradients` must be tensors of a model or variables."
                 f" Received: {one!r}"
             )
-    connected = [one for one in sources if isinstance(one, Variable) or _depends(loss, one)]
-    if not connected:
-        return [None] * len(sources)
-    inputs = _inputs_of([loss])
-    made = list(Gradients(loss, connected, inputs)(*inputs))
-    found = {id(one): gradient for one, gradient in zip(connected, made)}
+    found: dict[int, Any] = {}
+    ends = _inputs_of([loss])
+    whole = [one for one in sources if isinstance(one, Variable) or is_placeholder(one)]
+    ways = [(whole, ends)] if whole else []
+    for one in sources:
+        if not (isinstance(one, Variable) or is_placeholder(one)) and _depends(loss, one):
+            ways.append(([one], [one, *_cut([loss], [one])]))
+    for wanted, inputs in ways:
+        wanted = [one for one in wanted if isinstance(one, Variable) or _depends(loss, one)]
+        if wanted:
+            made = Gradients(loss, wanted, inputs)(*inputs)
+            found.update(zip(map(id, wanted), made))
     return [found.get(id(one)) for one in sources]
 
 

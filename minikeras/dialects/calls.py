@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,9 @@ import numpy as np
 
 from minikeras.dialects import warn_once
 from minikeras.engine import tree
+from minikeras.engine.context import state
+from minikeras.engine.symbolic import KerasTensor
+from minikeras.engine.variable import plain
 
 # Old name -> today's. One table for all: no old name has two meanings.
 RENAMED: dict[str, str] = {
@@ -411,6 +415,7 @@ _READ: dict[str, Callable] = {
     "get_updates_for": lambda layer: lambda inputs=None: [],
     "get_losses_for": lambda layer: lambda inputs=None: list(layer.losses),
     "add_update": lambda layer: _add_update,
+    "add_metric": lambda layer: functools.partial(_add_metric, layer),
     "regularizers": lambda layer: [
         one.regularizer for one in layer.trainable_weights if one.regularizer is not None
     ],
@@ -431,6 +436,22 @@ def _add_update(updates: Any, inputs: Any = None) -> None:
     for one in updates if isinstance(updates, list) else [updates]:
         if isinstance(one, tuple) and len(one) == 2:
             one[0].assign(one[1])
+
+
+def _add_metric(
+    layer: Any, value: Any, name: str | None = None, aggregation: str | None = None
+) -> None:
+    """Report the mean of a value that `call` computes."""
+    from minikeras.metrics import Mean
+
+    found = {one.name: one for one in layer._metrics}
+    metric = found.get(name)
+    if metric is None:
+        warn_once("layer.add_metric(value, name)", "a Mean() of the layer, and its update_state")
+        metric = Mean(name=name)
+        setattr(layer, f"_mean_of_{metric.name}", metric)
+    if not (state.inferring or isinstance(value, KerasTensor)):
+        metric.update_state(plain(value))
 
 
 def find(layer: Any, name: str) -> Any:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from minikeras import config as settings
+
 # Keras 1 name -> today's, where names say it all. One table a family.
 _DENSE = {
     "output_dim": "units",
@@ -164,8 +166,8 @@ _GONE_OF: dict[str, dict[str, tuple]] = {
     "Embedding": {"activity_regularizer": (None,), "dropout": (0.0, 0), "sparse": (False,)},
     "BatchNormalization": {"mode": (0,)},
     "Conv1D": {"input_dim": (any_value,), "groups": (1,)},
-    "Conv2DTranspose": {"output_shape": (any_value,), "groups": (1,)},
-    "Conv3DTranspose": {"output_shape": (any_value,), "groups": (1,)},
+    "Conv2DTranspose": {"groups": (1,)},
+    "Conv3DTranspose": {"groups": (1,)},
     "Conv1DTranspose": {"groups": (1,)},
     "DepthwiseConv2D": {"groups": (1,), "filters": (any_value,)},
     "DepthwiseConv1D": {"groups": (1,), "filters": (any_value,)},
@@ -453,6 +455,25 @@ def _kernel_of(config: dict, *names: str) -> None:
 def _convolution_2d(config: dict, old_name: str, generation: int) -> None:
     _kernel_of(config, "nb_row", "nb_col")
     _kernel_of(config, "kernel_dim1", "kernel_dim2", "kernel_dim3")
+    shape = config.pop("output_shape", None)
+    if isinstance(shape, (list, tuple)):
+        _output_padding(config, shape)
+
+
+def _output_padding(config: dict, shape: Any) -> None:
+    """What `output_shape` of a transposed convolution of Keras 1 says, where strides do not."""
+    order = config.get("data_format") or settings.image_data_format()
+    sizes = shape[2:] if order in ("channels_first", "th") else shape[1:-1]
+    same = config.get("padding") == "same"
+    kernel, strides = (
+        [one] * len(sizes) if isinstance(one, int) else one
+        for one in (config.get("kernel_size"), config.get("strides") or 1)
+    )
+    if None in sizes or same and not any(n % s for n, s in zip(sizes, strides)):
+        return
+    extra = [(n - (k % 2 if same else k)) % s for n, k, s in zip(sizes, kernel, strides)]
+    if any(extra) or same:
+        config["output_padding"] = tuple(extra)
 
 
 def _separable(config: dict, old_name: str, generation: int) -> None:

@@ -171,13 +171,6 @@ def translate(
                 new[key] = configs._value(key, value, 1)
             elif key.endswith("initializer") and inspect.isroutine(value):
                 new[key] = _initializer_of_keras_1(value)
-    if name in ("Conv2DTranspose", "Conv3DTranspose") and first:
-        new.pop("output_shape", None)
-    if name == "Embedding" and first and new.get("input_length") is not None:
-        length = new.pop("input_length")
-        new.setdefault(
-            "input_shape", tuple(length) if isinstance(length, (tuple, list)) else (length,)
-        )
     changed = _drop_gone(cls, name, new)
     changed |= _shape_of_sequence(cls, name, new)
     if name.startswith("AveragePooling") and not args and "pool_size" not in new:
@@ -207,7 +200,7 @@ _ONLY_IN_KERAS_1 = {
 def _is_ordered(name: str, args: tuple) -> bool:
     """Whether arguments that came with keywords of Keras 1 are in its order too."""
     if name in ("Conv2D", "SeparableConv2D", "LocallyConnected2D", "Conv2DTranspose", "Conv3D"):
-        return isinstance(args[1], int)
+        return all(isinstance(one, int) for one in args[1:3]) and len(args) > 2
     if name in ("Dense", "LSTM", "GRU", "SimpleRNN"):
         return isinstance(args[1], str) and registry.activations.find(args[1]) is None
     return True

@@ -17,6 +17,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
+from minikeras import backend
 from minikeras.dialects import names
 from minikeras.engine import spelling
 
@@ -55,13 +58,34 @@ _RATES: dict[str, dict[str, Any]] = {
     "Nadam": {"learning_rate": 0.002},
     "RMSprop": {},
 }
+# The order of the dimensions of images was none of theirs.
+_SEQUENCES = dict.fromkeys((1, 2), {"data_format": "channels_last"})
 DEFAULTS: dict[str, dict[int, dict[str, Any]]] = {
+    "layers:Flatten": {1: {"data_format": "channels_last"}},
+    **{
+        f"layers:{name}1D": _SEQUENCES
+        for name in (
+            "AveragePooling",
+            "Conv",
+            "GlobalAveragePooling",
+            "GlobalMaxPooling",
+            "MaxPooling",
+            "SeparableConv",
+        )
+    },
     "layers:LSTM": _RECURRENT,
     "layers:LSTMCell": _RECURRENT,
     "layers:GRU": _GATED,
     "layers:GRUCell": _GATED,
     **{f"layers:ConvLSTM{rank}D": _CONVOLUTIONAL for rank in (1, 2, 3)},
     **{f"optimizers:{name}": {1: found, 2: found} for name, found in _RATES.items()},
+}
+# Name until Keras 2 -> today's, and which argument a number shows to be a size of the window.
+_WINDOWS = {
+    "Convolution2D": ("Conv2D", 2),
+    "SeparableConvolution2D": ("SeparableConv2D", 2),
+    "Deconvolution2D": ("Conv2DTranspose", 2),
+    "Convolution3D": ("Conv3D", 3),
 }
 # Those that computed otherwise too.
 _CHANGED = ("Adagrad", "Nadam", "RMSprop")
@@ -78,6 +102,7 @@ def written_for(tree: ast.AST) -> int:
     """
     keras = False
     generation = 3
+    backends: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             above = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -85,6 +110,11 @@ def written_for(tree: ast.AST) -> int:
             if any(path.startswith(("tensorflow.", "tf_keras")) for path in paths):
                 return 3
             keras |= any(path.partition(".")[0] == "keras" for path in paths)
+            backends.update(
+                one.asname or one.name
+                for one, path in zip(node.names, paths[len(above) :])
+                if path == "keras.backend"
+            )
             if any(path in _MODULES_OF_KERAS_1 for path in paths):
                 generation = 1
             elif any(path in _MODULES_OF_KERAS_2 for path in paths):
@@ -92,7 +122,8 @@ def written_for(tree: ast.AST) -> int:
         elif isinstance(node, ast.Attribute):
             if node.attr == "keras" and getattr(node.value, "id", "") in ("tf", "tensorflow"):
                 return 3
-            if node.attr in _METHODS:
+            old = getattr(node.value, "id", "") in backends and node.attr not in backend.__all__
+            if old or node.attr in _METHODS:
                 generation = min(generation, 2)
         elif isinstance(node, ast.Call):
             given = {one.arg for one in node.keywords}
@@ -114,14 +145,26 @@ def use(generation: int) -> None:
         _undo.pop()()
     if generation >= 3:
         return
+    from minikeras import layers
+    from minikeras.dialects import backend as older
     from minikeras.dialects import configs, objectives
+    from minikeras.training.trainer import Trainer
 
     configs.make_old_objects_known()
+    older.ways["batch_dot"] = older.matmul_of_batches
+    _undo.append(older.ways.clear)
+    # `Conv2D(filters, rows, columns)`: today the third number is the strides.
+    orders = dict(spelling.OLD_ORDERS)
+    _undo.append(lambda: spelling.OLD_ORDERS.update(orders))
+    for name, (today, place) in _WINDOWS.items():
+        spelling.OLD_ORDERS[today] = (*orders[today], (place, "whole"))
+        # One class under both names: scripts compare the types of layers.
+        setattr(layers, name, getattr(layers, today))
+        _undo.append(functools.partial(delattr, layers, name))
     if generation == 1:
-        # `Conv2D(filters, rows, columns)`: today the third number is the strides.
-        today = spelling.OLD_ORDERS["Conv2D"]
-        spelling.OLD_ORDERS["Conv2D"] = (*today, (2, "whole"))
-        _undo.append(lambda: spelling.OLD_ORDERS.update(Conv2D=today))
+        _give_defaults(Trainer.fit, {"epochs": 10})
+        for cls in (layers.Conv2D, layers.Conv3D):
+            _give_kernels_of_theano(cls)
     for place, versions in DEFAULTS.items():
         home, _, name = place.partition(":")
         cls = getattr(import_module(f"minikeras.{home}"), name)
@@ -130,15 +173,20 @@ def use(generation: int) -> None:
             _give(cls, versions[generation], old)
 
 
-def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
-    constructor: Any = inspect.unwrap(cls.__init__)  # type: ignore[misc]
-    before = constructor.__defaults__
-    constructor.__defaults__ = tuple(
+def _give_defaults(function: Any, defaults: dict[str, Any]) -> Any:
+    function = inspect.unwrap(function)
+    before = function.__defaults__
+    function.__defaults__ = tuple(
         defaults.get(one.name, one.default)
-        for one in inspect.signature(constructor).parameters.values()
+        for one in inspect.signature(function).parameters.values()
         if one.default is not one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
     )
-    _undo.append(lambda: setattr(constructor, "__defaults__", before))
+    _undo.append(lambda: setattr(function, "__defaults__", before))
+    return function
+
+
+def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
+    constructor = _give_defaults(cls.__init__, defaults)  # type: ignore[misc]
     if old is None:
         return
 
@@ -151,3 +199,23 @@ def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
 
     cls.__init__ = __init__  # type: ignore[misc]
     _undo.append(lambda: setattr(cls, "__init__", constructor))
+
+
+def _give_kernels_of_theano(cls: type) -> None:
+    """With channels first, arrays of weights begin with a kernel (filters, channels, *sizes)."""
+
+    def get_weights(self: Any) -> list:
+        arrays = super(cls, self).get_weights()
+        if arrays and self.data_format == "channels_first":
+            arrays[0] = arrays[0].transpose(-1, -2, *range(self.rank))
+        return arrays
+
+    def set_weights(self: Any, weights: Any) -> None:
+        first, *rest = weights
+        if self.data_format == "channels_first" and np.ndim(first) == self.rank + 2:
+            first = np.transpose(first, (*range(2, self.rank + 2), 1, 0))
+        super(cls, self).set_weights([first, *rest])
+
+    for method in (get_weights, set_weights):
+        setattr(cls, method.__name__, method)
+        _undo.append(functools.partial(delattr, cls, method.__name__))

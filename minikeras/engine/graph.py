@@ -320,7 +320,7 @@ class Graph:
         self.steps: list[Step] = []
         given = set(self.input_slots)
         for node in trace.nodes:
-            if node.is_input:
+            if node.is_input and getattr(node.operation, "_held", None) is None:
                 if not all(id(tensor) in slots for tensor in node.output_tensors):
                     names = [tensor.name for tensor in node.output_tensors]
                     raise NotConnectedError(

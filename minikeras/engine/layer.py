@@ -470,6 +470,9 @@ class Layer(LayerWeights, Operation):
         """The body of a call on tensors: training flag, masks, activity regularizer."""
         outer = state.run
         explicit = kwargs.get("training")
+        if getattr(explicit, "shape", ()):
+            # The second argument of a model, where a guide of Keras 2 passed targets.
+            explicit = kwargs["training"] = bool(np.any(explicit))
         takes_training = _accepts(type(self), "training")
         if "training" in kwargs and (explicit is None or not takes_training):
             kwargs = {key: value for key, value in kwargs.items() if key != "training"}

@@ -68,7 +68,7 @@ def call_kernel(operation: Any, leaves: list, options: dict, nested: Any = None)
         slot = None
         if state.autocast is not None and isinstance(leaf, Variable):
             leaf = leaf.value
-        if type(leaf) is Tensor:
+        if type(leaf) is Tensor or isinstance(leaf, Tensor):
             arrays.append(leaf.array)
             if leaf.array.dtype.metadata is not None:
                 narrow = True

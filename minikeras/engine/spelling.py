@@ -120,7 +120,7 @@ OLD_ATTRIBUTES = frozenset(
     " get_output_at get_input_shape_at get_output_shape_at get_input_mask_at get_output_mask_at"
     " input_mask output_mask inbound_nodes outbound_nodes get_output_shape_for get_output get_input"
     " get_params get_updates_for get_losses_for add_update updates uses_learning_phase regularizers"
-    " constraints reset_states batch_input_shape".split()
+    " constraints reset_states batch_input_shape add_metric".split()
 )
 
 
@@ -227,3 +227,25 @@ def runs_unedited() -> bool:
     """Whether minikeras stands in for Keras, so that a script cannot be expected to be mended."""
     standin = sys.modules.get("minikeras.standin")
     return standin is not None and standin.FINDER in sys.meta_path
+
+
+def older_params(model: Any, params: dict, source: Any, validated: bool) -> dict:
+    """What a callback finds in its `params`, with what it found there in Keras 1 and 2.
+
+    Args:
+        model: The model.
+        params: What it finds today.
+        source: Source of batches.
+        validated: Whether there are data for validation.
+    """
+    names = list(model.metrics_names)
+    count = source.num_samples
+    return {
+        "nb_epoch": params["epochs"],
+        "nb_sample": count,
+        "samples": count,
+        "batch_size": source.batch_size,
+        "do_validation": validated,
+        "metrics": names + [f"val_{name}" for name in names] * validated,
+        **params,
+    }

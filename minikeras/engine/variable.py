@@ -314,8 +314,8 @@ class Variable(Operators):
         return self
 
     def numpy(self) -> np.ndarray:
-        """A copy of the value as a NumPy array."""
-        return self.array.copy()
+        """A copy of the value as a NumPy array; of a scalar a NumPy number."""
+        return self.array.copy()[()]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.array if dtype is None else self.array.astype(dtype, copy=False)

@@ -14,8 +14,8 @@ from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.recording import Node
-from minikeras.engine.symbolic import KerasTensor
-from minikeras.engine.variable import plain, standardize_shape
+from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.engine.variable import Variable, plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
 from minikeras.kernels.rows import column_sum, matmul
 from minikeras.layers.quantized import Part, QuantizableWeight
@@ -38,6 +38,8 @@ class InputLayer(Layer):
     Raises:
         ValueError: if the shape is missing, given twice or not a tuple.
     """
+
+    _held: Any = None
 
     def __init__(
         self,
@@ -65,10 +67,17 @@ class InputLayer(Layer):
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
-                raise ValueError(
-                    "Argument `input_tensor` must be a KerasTensor. Received:"
-                    f" {input_tensor!r} of type {type(input_tensor)}"
-                )
+                if not isinstance(input_tensor, (np.ndarray, Tensor, Variable)):
+                    raise ValueError(
+                        "Argument `input_tensor` must be a KerasTensor, or the value of this input."
+                        f" Received: {input_tensor!r} of type {type(input_tensor)}"
+                    )
+                # A value, as in Keras 2: what is computed from it needs no data for this input.
+                self.__dict__["_held"] = input_tensor
+                shape, batch_size = None, None
+                batch_shape, dtype = input_tensor.shape, str(input_tensor.dtype)
+                input_tensor = None
+        if input_tensor is not None:
             self._check_input_tensor(
                 input_tensor, shape, batch_size, batch_shape, dtype, sparse, ragged
             )
@@ -125,8 +134,8 @@ class InputLayer(Layer):
         return self.output
 
     def call(self) -> Any:
-        """Nothing: use `output`."""
-        return None
+        """The value that it was made of; None where there is none."""
+        return self._held if self._held is None else ops.convert_to_tensor(self._held)
 
     @property
     def batch_shape(self) -> tuple:
@@ -174,7 +183,7 @@ def Input(
         sparse, ragged: Not supported; None or False.
         batch_shape: Tuple, with the batch axis; instead of `shape` and `batch_size`.
         name: String.
-        tensor: `KerasTensor` to use as the input, or None.
+        tensor: `KerasTensor` to use as the input, or array or variable that is its value; or None.
         optional: Boolean, default False. Whether None may be passed.
 
     Example:

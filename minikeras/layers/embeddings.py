@@ -71,7 +71,7 @@ class Embedding(QuantizableWeight):
         input_length = kwargs.pop("input_length", None)
         if input_length is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
-            if not {"input_shape", "batch_shape"} & set(kwargs):
+            if not {"input_shape", "batch_shape", "batch_input_shape"} & set(kwargs):
                 # What it said in Keras 1 and 2: models know their shapes before they see data.
                 lengths = (
                     input_length if isinstance(input_length, (tuple, list)) else [input_length]

@@ -66,6 +66,15 @@ class Lambda(Layer):
             options["training"] = training
         return self.function(inputs, **options)
 
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic outputs."""
+        code = getattr(self.function, "__code__", None)
+        if code is None or "gradients" not in code.co_names:
+            return super().symbolic_call(*args, **kwargs)
+        # `K.gradients` needs the way from one tensor to another, which is no part of their values.
+        made = self.call(*args, **kwargs)
+        return made[0] if isinstance(made, list) and len(made) == 1 else made
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """What the argument `mask` says."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

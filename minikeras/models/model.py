@@ -234,10 +234,15 @@ class Model(Trainer, Layer):
                     " shape"
                     f" {input_shape}: {error}. Call it on real data instead."
                 ) from error
+            self._load_late()
         finally:
             self.__dict__.pop("_building", None)
 
     build._is_default = True  # type: ignore[attr-defined]
+
+    def _load_late(self) -> None:
+        """Load the checkpoint that was asked for before there were variables."""
+        self.__dict__.pop("_waiting", int)()
 
     def build_with(self, shapes: dict, single: bool = False) -> None:
         # The layers inside are built where `call` uses them.
@@ -245,9 +250,12 @@ class Model(Trainer, Layer):
             return
         if getattr(type(self).build, "_is_default", False):
             self.__dict__["_build_shapes"] = dict(shapes)
+            if "_waiting" in self.__dict__:
+                self.build(*shapes.values())
             self.built = True
         else:
             Layer.build_with(self, shapes, single)
+            self._load_late()
 
     # Text
 
@@ -291,11 +299,11 @@ class Model(Trainer, Layer):
 
         saving.save_weights(self, filepath, overwrite, max_shard_size, **kwargs)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
         """Read weights, from a weights file or a whole-model file of any Keras generation."""
         from minikeras import saving
 
-        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+        return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def export(self, *_: Any, **__: Any) -> None:
         """Not available: exported formats belong to other frameworks.

@@ -212,13 +212,8 @@ class Sequential(GraphModel, Model):
 
     def _build_on_several_inputs(self) -> None:
         """Connect the layers on top of a first model with several inputs, as a `Merge` makes it."""
-        from minikeras.layers.core import Input
-
-        first = self._stack[0]
-        inputs = [
-            Input(batch_shape=one.shape, dtype=one.dtype, name=one._keras_history.operation.name)
-            for one in first.inputs  # type: ignore[attr-defined]
-        ]
+        # The inputs themselves: a `Merge` further on may take one of them again.
+        inputs = list(self._stack[0].inputs)  # type: ignore[attr-defined]
         x: Any = inputs
         with name_scope(self.name, caller=self):
             for layer in self._stack:
@@ -231,6 +226,7 @@ class Sequential(GraphModel, Model):
         self.__dict__.update(_functional=functional, built=True)
         self._build_shapes_set()
         self._post_build()
+        self._load_late()
 
     def _build_shapes_set(self) -> None:
         shape = getattr(self._stack[0], "batch_shape", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from minikeras.engine.spelling import runs_unedited
 from minikeras.saving import archive, guard, hdf5, weights
 from minikeras.saving.window import atomic_hdf5, atomic_path
 
+_saved_classes: dict[str, Any] = {}
+
 
 def _extension(path: Any) -> str:
     name = os.fspath(path).lower()
@@ -22,7 +25,7 @@ def _extension(path: Any) -> str:
 
 def _is_checkpoint(extension: str) -> bool:
     """Whether an unedited script means a checkpoint of TensorFlow: `save_weights("cp.ckpt")`."""
-    known = (".npz", ".h5", ".hdf5", ".hf", ".keras")
+    known = (".npz", ".weights.h5", ".h5", ".hdf5", ".hf", ".keras")
     return extension not in known and runs_unedited()
 
 
@@ -82,6 +85,11 @@ def save_model(
         with atomic_hdf5(path) as file:
             hdf5.write_model(file, model, include_optimizer)
     elif kind == ".keras" or runs_unedited():  # a folder of TensorFlow's own format, once
+        if _is_checkpoint(extension):
+            # TensorFlow's format held what classes do: its models are opened without them.
+            for part in model._flatten_layers():
+                if not type(part).__module__.startswith("minikeras."):
+                    _saved_classes[type(part).__name__] = type(part)
         with atomic_path(path) as temporary:
             archive.write_model(temporary, model)
     else:
@@ -124,6 +132,9 @@ def load_model(
             " `model_from_json(open(path).read())`, then `load_weights`."
         )
     # `enable_unsafe_deserialization` holds for the whole process, whatever is passed.
+    if kind == "zip" and isinstance(filepath, (str, os.PathLike)):
+        if _is_checkpoint(_extension(filepath)):
+            custom_objects = {**_saved_classes, **(custom_objects or {})}
     flag = False if serialization.safe_mode() is False else safe_mode
     with (
         registry.custom_objects(custom_objects),
@@ -204,7 +215,7 @@ def save_weights(
 
 def load_weights(
     model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
-) -> None:
+) -> Any:
     """Read weights into a model, from a weights file or a whole-model file.
 
     Args:
@@ -226,8 +237,29 @@ def load_weights(
             " objects_to_skip."
         )
     kind = guard.sniff(filepath)
+    checkpoint = _is_checkpoint(_extension(os.fspath(filepath)))
+    if checkpoint and not model.built:
+        # Loaded when the variables are there.
+        model.__dict__["_waiting"] = functools.partial(
+            load_weights, model, filepath, skip_mismatch, by_name
+        )
+        return Restored()
     with guard.opening(filepath):
         _load_weights(model, filepath, kind, skip_mismatch, by_name, skip)
+    return Restored() if checkpoint else None
+
+
+class Restored:
+    """What TensorFlow returned for a checkpoint: everything was there, or it had raised."""
+
+    def __init__(self, matched: bool = True) -> None:
+        self.matched = matched
+
+    def assert_consumed(self) -> Restored:
+        """Nothing to check."""
+        return self
+
+    assert_existing_objects_matched = assert_nontrivial_match = expect_partial = assert_consumed
 
 
 def _load_weights(
@@ -263,7 +295,9 @@ def _load_weights(
             if by_name:
                 raise ValueError(_ONLY_OLDER)
             _assert_built(model)
-            weights.read(file, model, skip_mismatch, skip)
+            # A checkpoint of TensorFlow could be that of a part of the model.
+            partial = _is_checkpoint(_extension(filepath))
+            weights.read(file, model, skip_mismatch, skip, partial)
 
 
 _ONLY_OLDER = (

@@ -224,7 +224,9 @@ def _base(name: str) -> tuple[str, int]:
     return (match.group(1), int(match.group(2))) if match else (name, 0)
 
 
-def read(file: Any, saveable: Any, skip_mismatch: bool = False, skip: Any = None) -> None:
+def read(
+    file: Any, saveable: Any, skip_mismatch: bool = False, skip: Any = None, partial: bool = False
+) -> None:
     """Take the state of `saveable` and of all its parts from an open HDF5 file.
 
     Args:
@@ -232,6 +234,7 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False, skip: Any = None
         saveable: Model, layer or the like.
         skip_mismatch: Boolean, default False. Whether to leave out what does not fit.
         skip: Parts to leave as they are, or None.
+        partial: Boolean, default False. Whether the file may have nothing for a part.
 
     Raises:
         ValueError: naming every part that does not fit; with `skip_mismatch` these are left as
@@ -253,7 +256,7 @@ def read(file: Any, saveable: Any, skip_mismatch: bool = False, skip: Any = None
             continue
         if group is None and isinstance(part, Layer) and not part._own(with_seeds=False):
             continue
-        if group is None and not isinstance(part, Layer):
+        if group is None and (partial or not isinstance(part, Layer)):
             continue
         try:
             _check_shapes(part, store)

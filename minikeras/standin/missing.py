@@ -38,7 +38,6 @@ REASONS: dict[str, str] = {
     "tf.ragged": _RAGGED,
     "tf.SparseTensor": _SPARSE,
     "tf.SparseTensorSpec": _SPARSE,
-    "tf.IndexedSlices": _SPARSE,
     "tf.sparse": _SPARSE,
     "tf.data.TFRecordDataset": _RECORDS,
     "tf.io.TFRecordWriter": _RECORDS,

@@ -16,6 +16,11 @@ from minikeras.training.convert import cast, is_on_disk, is_sparse, read_rows, u
 Batch = tuple[Any, Any, Any]
 
 
+def names_columns(part: Any, name: str) -> bool:
+    """Whether a model takes of its data what it knows by name, so that the rest may be text."""
+    return name == "x" and isinstance(part, dict)
+
+
 class BatchSource:
     """Epochs of batches `(x, y, sample_weight)`. A subclass provides `_new_pass`.
 
@@ -283,8 +288,9 @@ class ArrayBatches(BatchSource):
         self._columns: list[_Column] = []
         parts = []
         for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+            text = strings or names_columns(part, name)
             leaves = [
-                None if leaf is None else _Column(leaf, label, float_type, strings)
+                None if leaf is None else _Column(leaf, label, float_type, text)
                 for label, leaf in _named_leaves(part, name)
             ]
             parts.append(self._part(part, leaves))

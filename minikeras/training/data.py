@@ -44,7 +44,13 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.arrays import ArrayBatches, Batch, BatchSource, count_samples
+from minikeras.training.arrays import (
+    ArrayBatches,
+    Batch,
+    BatchSource,
+    count_samples,
+    names_columns,
+)
 from minikeras.training.convert import (
     RowRange,
     as_arrays,
@@ -178,8 +184,9 @@ def one_batch(
     count_samples(x, y, sample_weight)
 
     def convert(part: Any, name: str) -> Any:
+        text = strings or names_columns(part, name)
         return tree.map_structure(
-            lambda leaf: None if leaf is None else to_array(leaf, name, float_type, strings), part
+            lambda leaf: None if leaf is None else to_array(leaf, name, float_type, text), part
         )
 
     x, y = convert(x, "x"), convert(y, "y")
@@ -426,8 +433,9 @@ class _Stream(BatchSource):
             return part
         if part is None:
             return None
+        strings = self._strings or names_columns(part, name)
         return tree.map_structure(
-            lambda leaf: None if leaf is None else to_array(leaf, name, self._float, self._strings),
+            lambda leaf: None if leaf is None else to_array(leaf, name, self._float, strings),
             as_arrays(part, name),
         )
 

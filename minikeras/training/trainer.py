@@ -10,7 +10,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
-from minikeras.engine.spelling import understands_old
+from minikeras.engine.spelling import older_params, runs_unedited, understands_old
 from minikeras.engine.variable import plain
 from minikeras.kernels.parallel import enter, leave, sharing
 from minikeras.training.overriding import Steps, as_tensors
@@ -114,6 +114,9 @@ class Trainer(Steps):
         callback_list = self._callback_list(
             callbacks, verbose, epochs, source.num_batches, CallbackList
         )
+        if runs_unedited():
+            validated = validation_data is not None
+            callback_list.set_params(older_params(self, callback_list.params, source, validated))
         validator: Any = None
         callback_list.on_train_begin()
         begin, end = callback_list.batch_hooks("train")

@@ -135,3 +135,74 @@ def test_errors(model):
     with pytest.raises(NotImplementedError, match=r"K\.get_value"):
         K.get_session()
     assert K.gradients(model.output, minikeras.Input((3,))) == [None]
+
+
+def test_gradients_inside_of_a_lambda_say_where_a_maximum_was():
+    """A Lambda sees the way between its tensors, and trains where that way is straight."""
+    images = minikeras.Input((4, 4, 1))
+    features = layers.Conv2D(2, 1, name="features")(images)
+    pooled = layers.MaxPooling2D(2)(features)
+
+    def where(pair):
+        before, after = pair
+        return K.gradients(K.sum(after), before)
+
+    switches = layers.Lambda(where, output_shape=lambda shapes: shapes[0])([features, pooled])
+    restored = layers.Multiply()([layers.UpSampling2D(2)(pooled), switches])
+    model = minikeras.Model(images, [switches, restored])
+    x = np.random.default_rng(3).normal(size=(2, 4, 4, 1)).astype("float32")
+    mask, back = model.predict(x, verbose=0)
+    values = minikeras.Model(images, features).predict(x, verbose=0)
+    windows = values.reshape(2, 2, 2, 2, 2, 2)
+    largest = windows == windows.max(axis=(2, 4), keepdims=True)
+    np.testing.assert_array_equal(mask, largest.reshape(values.shape))
+    np.testing.assert_allclose(back, np.where(mask, values, 0))
+    # The switches are constants: the slope of the loss is that of the restored features.
+    trained = minikeras.Model(images, restored)
+    kernel = trained.get_layer("features").kernel
+
+    def loss_at(weights):
+        kernel.assign(weights)
+        return float(np.mean(trained.predict(x, verbose=0) ** 2))
+
+    start = np.array(kernel.numpy(), "float32")
+    expected = by_differences(loss_at, start)
+    kernel.assign(start)
+    trained.compile(minikeras.optimizers.SGD(1.0), "mse")
+    trained.train_on_batch(x, np.zeros((2, 4, 4, 2), "float32"))
+    np.testing.assert_allclose(start - kernel.numpy(), expected, rtol=1e-2, atol=1e-4)
+
+
+def test_gradients_of_gradients_are_refused_where_they_are_not_zero():
+    x = minikeras.Input((3,))
+    hidden = layers.Dense(2, activation="tanh")(x)
+    slope = layers.Lambda(lambda pair: K.gradients(K.sum(pair[1]), pair[0])[0])([x, hidden])
+    model = minikeras.Model(x, layers.Dense(1)(slope))
+    assert model.predict(np.ones((2, 3)), verbose=0).shape == (2, 1)
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match="outside of\\s+training"):
+        model.fit(np.ones((2, 3)), np.ones((2, 1)), verbose=0)
+
+
+def test_an_input_may_hold_its_value():
+    picture = K.placeholder(shape=(1, 4))
+    mask = minikeras.Input(tensor=K.variable([[1.0, 0.0, 2.0, 0.0]]), name="mask")
+    assert mask.shape == (1, 4)
+    doubled = layers.Rescaling(2.0)(mask)
+    loss = K.sum(K.square(picture) * doubled)
+    function = K.function([picture], [loss, *K.gradients(loss, picture)])
+    total, gradient = function([np.ones((1, 4))])
+    assert total == 6.0
+    np.testing.assert_allclose(gradient, [[4.0, 0.0, 8.0, 0.0]])
+    # Fed, it is an input as any.
+    assert minikeras.Model(mask, doubled)(np.ones((1, 4))).numpy().tolist() == [[2.0] * 4]
+    with pytest.raises(ValueError, match="`input_tensor` must be a KerasTensor, or the value"):
+        minikeras.Input(tensor="mask")
+
+
+def test_networks_start_from_a_value():
+    image = K.variable(np.random.default_rng(0).normal(size=(1, 32, 32, 3)))
+    network = minikeras.applications.VGG16(include_top=False, weights=None, input_tensor=image)
+    factor = K.placeholder(shape=(1, 1, 1, 1))
+    (features,) = K.function([factor], [network.output * factor])([np.ones((1, 1, 1, 1))])
+    np.testing.assert_allclose(features, network.predict(image.numpy(), verbose=0), atol=1e-6)

@@ -173,3 +173,36 @@ def test_layers_of_users_keep_their_own_keywords():
             super().__init__(**kwargs)
 
     assert Mine(weights=[1]).weights_given == [1]
+
+
+@pytest.mark.parametrize(
+    "border, stride, size, output",
+    [
+        ("valid", 2, 2, 28),
+        ("valid", 2, 2, 29),
+        ("valid", 2, 3, 30),
+        ("same", 2, 3, 27),
+        ("same", 2, 3, 28),
+        ("same", 1, 2, 14),
+    ],
+)
+def test_deconvolutions_were_told_what_they_give(border, stride, size, output):
+    layer = layers.Deconvolution2D(
+        3, size, size, (None, output, output, 3), border_mode=border, subsample=(stride, stride)
+    )
+    assert layer(minikeras.Input((14, 14, 2))).shape == (None, output, output, 3)
+    # In a file too.
+    config = {"nb_filter": 3, "nb_row": size, "nb_col": size, "border_mode": border}
+    config |= {"output_shape": [None, 3, output, output], "subsample": [stride, stride]}
+    name, config = dialects.configs.translate_layer(
+        "Deconvolution2D", {**config, "dim_ordering": "th"}, 1
+    )
+    loaded = getattr(layers, name).from_config(config)
+    assert loaded.compute_output_shape((None, 2, 14, 14)) == (None, 3, output, output)
+
+
+def test_one_size_and_a_regularizer_of_keras_1():
+    with pytest.raises(ValueError, match="SeparableConv2D: .'kernel_regularizer'"):
+        layers.SeparableConv2D(3, 2, W_regularizer="l2")
+    layer = layers.Conv2D(3, 2, W_regularizer="l2")
+    assert layer.kernel_size == (2, 2) and layer.kernel_regularizer is not None

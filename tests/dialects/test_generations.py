@@ -30,7 +30,11 @@ def today():
         ("from keras.layers.core import Dense", 2),
         ("from keras.utils import np_utils", 2),
         ("import keras\nmodel.fit_generator(g)", 2),
+        ("from keras import backend as K\nK.sum(x)", 2),
+        ("import keras.backend as KB\nKB.batch_dot(x, y)", 2),
         # Spelled as today, too.
+        ("from keras import backend as K\nK.clear_session()", 3),
+        ("import keras\nfrom jax import numpy as K\nK.sum(x)", 3),
         ("import keras\nkeras.optimizers.Adadelta()", 3),
         ("import keras\nbuild(lr=0.1)\nclassifier.predict_proba(x)", 3),
         ("import keras\nEmbedding(input_dim=3, output_dim=2)", 3),
@@ -165,3 +169,122 @@ def test_losses_that_are_no_scalars_are_summed():
     x = np.ones((3, 2), "float32")
     assert model.fit(x, verbose=0).history["loss"] == [12]
     np.testing.assert_allclose(model.get_weights()[0], kernel - 6)
+
+
+@pytest.mark.parametrize("name, kernel", [("Conv2D", (3, 2)), ("Conv3D", (2, 3, 2))])
+def test_kernels_of_channels_first_began_with_the_filters(name, kernel):
+    rank = len(kernel)
+    today = getattr(layers, name)(4, kernel, data_format="channels_first")
+    today.build((None, 5, *[8] * rank))
+    stored = today.get_weights()[0]
+    generations.use(1)
+    first, bias = today.get_weights()
+    assert first.shape == (4, 5, *kernel) and bias.shape == (4,)
+    np.testing.assert_array_equal(np.moveaxis(first, (0, 1), (-1, -2)), stored)
+    twin = getattr(layers, name)(4, kernel, data_format="channels_first", weights=[first, bias])
+    twin(minikeras.Input((5, *[8] * rank)))
+    generations.use(3)
+    np.testing.assert_array_equal(twin.get_weights()[0], stored)
+    assert getattr(layers, name)(4, kernel).get_weights() == []
+
+
+def test_batches_were_multiplied_as_matrices():
+    """Until 2.2.4 the axes before the last two were those of the batch: heads of attention."""
+    K = minikeras.backend
+    rng = np.random.default_rng(0)
+    queries, keys = (rng.normal(size=(2, 3, length, 5)) for length in (4, 6))
+    assert K.batch_dot(queries, keys, axes=[3, 3]).shape == (2, 3, 4, 3, 6)
+    for generation in (1, 2):
+        generations.use(generation)
+        scores = K.batch_dot(queries, keys, axes=[3, 3])
+        np.testing.assert_allclose(scores, np.einsum("bhid,bhjd->bhij", queries, keys), rtol=1e-5)
+        mixed = K.batch_dot(scores, keys, axes=[3, 2])
+        assert mixed.shape == (2, 3, 4, 5)
+        # Capsules: one vector each, of weights for the inputs.
+        weights = rng.normal(size=(2, 3, 6))
+        summed = K.batch_dot(weights, keys, [2, 2])
+        np.testing.assert_allclose(summed, np.einsum("bni,bnid->bnd", weights, keys), rtol=1e-5)
+        # Three axes at most: as today.
+        assert K.batch_dot(weights, weights, axes=2).shape == (2, 3, 3)
+    generations.use(3)
+    assert K.batch_dot(queries, keys, axes=[3, 3]).shape == (2, 3, 4, 3, 6)
+
+
+def test_fit_had_ten_epochs():
+    model = minikeras.Sequential([minikeras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones(4)
+    generations.use(1)
+    assert len(model.fit(x, y, verbose=0).history["loss"]) == 10
+    assert len(model.fit(x, y, 2, 3, verbose=0).history["loss"]) == 3
+    generations.use(2)
+    assert len(model.fit(x, y, verbose=0).history["loss"]) == 1
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_layers_of_sequences_had_no_order_of_dimensions(generation):
+    minikeras.backend.set_image_data_format("channels_first")
+    try:
+        generations.use(generation)
+        x = minikeras.Input((20, 4))
+        assert layers.Conv1D(8, 3)(x).shape == (None, 18, 8)
+        assert layers.MaxPooling1D(2)(x).shape == (None, 10, 4)
+        assert layers.GlobalMaxPooling1D()(x).shape == (None, 4)
+        assert layers.Conv2D(8, 3).data_format == "channels_first"
+        if generation == 1:
+            images = np.arange(8.0).reshape(1, 2, 2, 2)
+            assert layers.Flatten()(images).numpy().tolist() == [list(range(8))]
+    finally:
+        minikeras.backend.set_image_data_format("channels_last")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_old_names_of_convolutions_are_today_s_classes(generation):
+    generations.use(generation)
+    for name, today, sizes in (
+        ("Convolution2D", "Conv2D", (3, 2)),
+        ("SeparableConvolution2D", "SeparableConv2D", (3, 2)),
+        ("Deconvolution2D", "Conv2DTranspose", (3, 2)),
+        ("Convolution3D", "Conv3D", (3, 2, 1)),
+    ):
+        old = getattr(layers, name)
+        assert old is getattr(layers, today)
+        assert type(old(4, *sizes)) is old and old(4, *sizes).kernel_size == sizes
+        assert old(4, sizes).kernel_size == sizes
+    generations.use(3)
+    assert layers.Convolution2D is not layers.Conv2D
+    assert layers.Conv2D(4, 3, 2).strides == (2, 2)
+
+
+def test_an_embedding_may_fix_its_batch():
+    with pytest.warns(UserWarning, match="`input_length` is deprecated"):
+        layer = layers.Embedding(20, 5, input_length=8, batch_input_shape=(10, 8))
+    assert minikeras.Sequential([layer]).input_shape == (10, 8)
+
+
+def test_callbacks_found_more_in_their_params():
+    seen = []
+
+    class Watch(minikeras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(self.params)
+
+    model = minikeras.Sequential([minikeras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.ones((4, 2)), np.ones(4)
+    options = {"batch_size": 2, "verbose": 0, "callbacks": [Watch()]}
+    model.fit(x, y, **options)
+    with minikeras.install_as_keras():
+        model.fit(x, y, epochs=3, validation_data=(x, y), **options)
+    today = {"verbose": 0, "epochs": 1, "steps": 2}
+    assert seen[0] == today
+    assert seen[1] == {
+        **today,
+        "epochs": 3,
+        "nb_epoch": 3,
+        "samples": 4,
+        "nb_sample": 4,
+        "batch_size": 2,
+        "do_validation": True,
+        "metrics": ["loss", "mae", "val_loss", "val_mae"],
+    }

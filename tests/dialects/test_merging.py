@@ -90,3 +90,18 @@ def test_bad_arguments():
         Merge([minikeras.Sequential([layers.Dense(2)]), branch()], mode="sum")
     with pytest.raises(ValueError, match="node_indices"):
         Merge([branch(), branch()], node_indices=[1, 0])
+
+
+def test_one_branch_in_two_merges_is_one_input():
+    """As the memory network of the examples of Keras 1 has its question."""
+    story, question = branch(), branch()
+    match = minikeras.models.Sequential([Merge([story, question], mode="mul")])
+    answer = minikeras.models.Sequential()
+    answer.add(Merge([match, branch(), question], mode="concat"))
+    answer.add(layers.Dense(1))
+    assert len(answer.inputs) == 3
+    answer.compile("sgd", "mse")
+    history = answer.fit([A, B, A], Y, nb_epoch=3, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    expected = story.predict(A, verbose=0) * question.predict(B, verbose=0)
+    np.testing.assert_allclose(match.predict([A, B], verbose=0), expected, rtol=1e-5)

@@ -166,3 +166,132 @@ def test_shapes_that_were_only_seen_are_not_demanded(tf):
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 6)), np.ones((4, 3)), verbose=0)
     assert model.predict(np.ones((2, 9)), verbose=0).shape == (2, 3)
+
+
+def test_layers_of_keras_2_report_values(tf):
+    class Watched(tf.keras.layers.Layer):
+        def call(self, inputs):
+            self.add_metric(tf.reduce_mean(inputs), name="mean_seen", aggregation="mean")
+            return inputs
+
+    x = tf.keras.Input((2,))
+    model = tf.keras.Model(x, tf.keras.layers.Dense(1)(Watched()(x)))
+    model.compile("sgd", "mse")
+    data = np.array([[1.0, 3.0], [2.0, 2.0], [5.0, 5.0]], "float32")
+    history = model.fit(data, np.ones(3), batch_size=1, epochs=2, verbose=0).history
+    assert history["mean_seen"] == [3.0, 3.0]
+    assert model.evaluate(data[2:], np.ones(1), return_dict=True, verbose=0)["mean_seen"] == 5.0
+
+
+def test_some_outputs_may_have_no_loss(tf):
+    x = tf.keras.Input((2,))
+    outputs = [tf.keras.layers.Dense(1, name=name)(x) for name in ("score", "kind")]
+    model = tf.keras.Model(x, outputs)
+    model.compile("sgd", loss={"kind": "mse"})
+    score = model.get_layer("score").get_weights()[0]
+    with pytest.warns(UserWarning, match="Gradients do not exist .*score"):
+        model.fit(np.ones((4, 2)), [np.ones(4), np.ones(4)], verbose=0)
+    np.testing.assert_array_equal(model.get_layer("score").get_weights()[0], score)
+
+
+def test_a_flag_of_training_may_be_an_array(tf):
+    x = tf.keras.Input((3,))
+    model = tf.keras.Model(x, tf.keras.layers.Dropout(0.5)(x))
+    ones = np.ones((4, 3))
+    assert model(ones, np.zeros((4, 3))).numpy().tolist() == ones.tolist()
+    assert model(ones, ones).numpy().tolist() != ones.tolist()
+
+
+def test_dtypes_have_numbers(tf):
+    assert tf.zeros(1, 1).dtype == tf.float32 and tf.as_dtype(10) == tf.bool
+    with pytest.raises(ValueError, match="Invalid dtype"):
+        tf.as_dtype(40)
+
+
+def test_a_scalar_variable_is_a_number(tf):
+    assert type(tf.Variable(5).numpy()) is np.int32
+    assert type(tf.keras.backend.variable(5.0).numpy()) is np.float32
+
+
+class Mlp:
+    """A model of one's own, of the Keras that stands in."""
+
+    def __new__(cls, tf, units):
+        class Model(tf.keras.Model):
+            def __init__(self, units):
+                super().__init__()
+                self.units = units
+                self.hidden, self.top = (tf.keras.layers.Dense(one) for one in (units, 1))
+
+            def call(self, inputs):
+                return self.top(self.hidden(inputs))
+
+            def get_config(self):
+                return {"units": self.units}
+
+        return Model(units)
+
+
+def test_checkpoints_wait_for_variables(tf, tmp_path):
+    ones = tf.ones((2, 3))
+    first, second = Mlp(tf, 4), Mlp(tf, 4)
+    expected = first(ones).numpy()
+    first.save_weights(tmp_path / "weights")
+    second.load_weights(tmp_path / "weights").expect_partial()
+    np.testing.assert_array_equal(second(ones), expected)
+    third = Mlp(tf, 4)
+    third.load_weights(tmp_path / "weights")
+    third.build((None, 3))
+    np.testing.assert_array_equal(third(ones), expected)
+    layers = [tf.keras.Sequential([tf.keras.layers.Dense(2)]) for _ in range(2)]
+    expected = layers[0](ones).numpy()
+    layers[0].save_weights(tmp_path / "layers")
+    layers[1].load_weights(tmp_path / "layers")
+    np.testing.assert_array_equal(layers[1](ones), expected)
+    with pytest.raises(ValueError, match="has not yet been built"):
+        first.save_weights(tmp_path / "w.weights.h5")
+        Mlp(tf, 4).load_weights(tmp_path / "w.weights.h5")
+
+
+def test_checkpoints_may_hold_a_part(tf, tmp_path):
+    x = tf.keras.Input((3,))
+    body = tf.keras.layers.Dense(4)(x)
+    whole = tf.keras.Model(x, tf.keras.layers.Dense(2)(body))
+    tf.keras.Model(x, body).save_weights(tmp_path / "part")
+    top = whole.layers[-1].get_weights()
+    kernel = whole.layers[1].get_weights()[0]
+    whole.layers[1].set_weights([kernel * 0, np.ones(4)])
+    whole.load_weights(tmp_path / "part").assert_existing_objects_matched()
+    np.testing.assert_array_equal(whole.layers[1].get_weights()[0], kernel)
+    np.testing.assert_array_equal(whole.layers[-1].get_weights()[0], top[0])
+
+
+def test_a_folder_of_tensorflow_is_opened_without_classes(tf, tmp_path):
+    model = Mlp(tf, 4)
+    expected = model(tf.ones((2, 3))).numpy()
+    model.save(tmp_path / "model")
+    opened = tf.keras.models.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(opened(tf.ones((2, 3))), expected)
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="Could not load"):
+        tf.keras.models.load_model(tmp_path / "model.keras")
+
+
+def test_places_of_variables_are_assigned_to(tf):
+    v = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert v[0, 1].assign(42) is v
+    v[:, 2].assign([0.0, 1.0])
+    assert v.numpy().tolist() == [[1, 42, 0], [4, 5, 1]]
+    v.scatter_nd_update(indices=[[0, 0], [1, 2]], updates=[100.0, 200.0])
+    assert v.numpy().tolist() == [[100, 42, 0], [4, 5, 200]]
+    v.scatter_update(tf.IndexedSlices(values=[[1.0, 2.0, 3.0]], indices=[1]))
+    assert v.numpy().tolist() == [[100, 42, 0], [1, 2, 3]]
+    index = tf.constant(1)
+    v[index].assign(v[0])
+    assert v.numpy().tolist() == [[100, 42, 0]] * 2
+    with pytest.raises(ValueError):
+        v[0].assign([1.0, 2.0])
+    # What is read so is followed by tapes, as anything.
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(v[0] ** 2) + v[1, 1]
+    assert tape.gradient(y, v).numpy().tolist() == [[200, 84, 0], [0, 1, 0]]

@@ -684,3 +684,21 @@ def test_open_axes_that_not_every_size_fits():
     with pytest.warns(UserWarning, match="trainable weights"):
         model.fit(batches(), steps_per_epoch=2, verbose=0)
     assert model(np.ones((1, 24, 2))).shape == (1, 6, 8)
+
+
+def test_columns_that_a_model_does_not_name_may_hold_text():
+    x = minikeras.Input((2,), name="numbers")
+    model = minikeras.Model(x, minikeras.layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    data = {"numbers": np.ones((4, 2)), "words": ["a", "b", "c", "d"]}
+
+    def batches():
+        while True:
+            yield data, np.ones(4)
+
+    model.fit(data, np.ones(4), verbose=0)
+    model.fit(batches(), steps_per_epoch=2, verbose=0)
+    model.train_on_batch(data, np.ones(4))
+    assert model.predict(data, verbose=0).shape == (4, 1)
+    with pytest.raises(ValueError, match="'numbers' of model .* expects numbers"):
+        model.fit({"numbers": np.array([["a", "b"]] * 4)}, np.ones(4), verbose=0)

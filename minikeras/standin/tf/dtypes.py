@@ -16,6 +16,8 @@ _NAMES = (
     " complex64 complex128"
 ).split()
 
+_NUMBERED = "float32 float64 int32 uint8 int16 int8 string complex64 int64 bool".split()
+
 
 class DType(str):
     """A dtype of TensorFlow: a string with its name.
@@ -96,7 +98,9 @@ __all__ = ["DType", "as_dtype", "cast", "complex", "double", "half", "saturate_c
 
 
 def as_dtype(type_value: Any) -> DType:
-    """The dtype of a name, a NumPy dtype or a Python type."""
+    """The dtype of a name, a NumPy dtype, a Python type, or one of TensorFlow's first ten."""
+    if type(type_value) is int and 0 < type_value < 11:
+        type_value = _NUMBERED[type_value - 1]
     return DType(dtypes.standardize_dtype(type_value))
 
 

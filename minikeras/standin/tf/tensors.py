@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import ops
-from minikeras.engine import dtypes
+from minikeras.engine import dtypes, tree
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable as _Variable
 from minikeras.engine.variable import plain
@@ -15,6 +15,7 @@ from minikeras.ops.base import array_of, static
 from minikeras.standin.tf.dtypes import as_dtype
 
 __all__ = [
+    "IndexedSlices",
     "Tensor",
     "TensorShape",
     "TensorSpec",
@@ -159,6 +160,32 @@ def convert_to_tensor(
     return constant(value, dtype)
 
 
+class _Part(Tensor):
+    """What a variable has at some places, which may be assigned to."""
+
+    __slots__ = ("variable", "key")
+
+    def assign(self, value: Any, name: Any = None) -> Any:
+        """Set these places alone; returns the variable."""
+        array = self.variable.array.copy()
+        array[tree.map_structure(plain, self.key)] = plain(value)
+        return self.variable.assign(array)
+
+
+class IndexedSlices:
+    """Rows of a tensor.
+
+    Args:
+        values: The rows.
+        indices: Which rows they are.
+        dense_shape: Shape of the whole, or None.
+    """
+
+    def __init__(self, values: Any, indices: Any, dense_shape: Any = None) -> None:
+        self.values, self.indices = convert_to_tensor(values), convert_to_tensor(indices)
+        self.dense_shape = dense_shape
+
+
 class _LikeAnyVariable(type):
     """`isinstance(layer.kernel, tf.Variable)` is true of every variable."""
 
@@ -219,6 +246,22 @@ class Variable(_Variable, metaclass=_LikeAnyVariable):
             name=name and name.replace("/", "_").partition(":")[0],
         )
         self.constraint = constraint
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if type(found) is not Tensor:
+            return found
+        part = _Part(found.array, found.recording, found.slot)
+        part.variable, part.key = self, key
+        return part
+
+    def scatter_nd_update(self, indices: Any, updates: Any, name: Any = None) -> Any:
+        """Set the values at `indices`, one row of them each."""
+        return self.assign(ops.scatter_update(self, indices, updates))
+
+    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: Any = None) -> Any:
+        """Set the rows that an `IndexedSlices` has."""
+        return self[array_of(sparse_delta.indices)].assign(sparse_delta.values)
 
     def read_value(self) -> Any:
         """The value as a tensor."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine.variable import Variable
+from minikeras.saving.api import Restored
 
 __all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint", "list_variables"]
 _ENDING = ".npz"
@@ -29,19 +30,6 @@ def _variables(thing: Any) -> list:
         if found is not None:
             return list(found() if callable(found) else found)
     return []
-
-
-class _Status:
-    """What `restore` returns: everything was there, or it had raised."""
-
-    def __init__(self, matched: bool = True) -> None:
-        self.matched = matched
-
-    def assert_consumed(self) -> _Status:
-        """Nothing to check."""
-        return self
-
-    assert_existing_objects_matched = assert_nontrivial_match = expect_partial = assert_consumed
 
 
 class Checkpoint:
@@ -89,7 +77,7 @@ class Checkpoint:
         os.replace(part, path + _ENDING)
         return path
 
-    def restore(self, save_path: str | None, options: Any = None) -> _Status:
+    def restore(self, save_path: str | None, options: Any = None) -> Restored:
         """Reads what `save` or `write` wrote; None: nothing.
 
         Raises:
@@ -97,7 +85,7 @@ class Checkpoint:
             ValueError: it holds other variables.
         """
         if save_path is None:
-            return _Status(False)
+            return Restored(False)
         path = os.fspath(save_path)
         if not os.path.exists(path + _ENDING):
             raise FileNotFoundError(
@@ -116,7 +104,7 @@ class Checkpoint:
                     )
                 for index, variable in enumerate(variables):
                     variable.assign(arrays[f"{name}/{index}"])
-        return _Status()
+        return Restored()
 
     read = restore
 
