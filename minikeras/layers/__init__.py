@@ -27,7 +27,6 @@ from minikeras.layers.core import Activation, Dense, Identity, Input, InputLayer
 from minikeras.layers.einsum_dense import EinsumDense
 from minikeras.layers.embeddings import Embedding, ReversibleEmbedding
 from minikeras.layers.grouped_query_attention import GroupedQueryAttention as GroupQueryAttention
-from minikeras.layers.lambda_layer import Lambda
 from minikeras.layers.merge import (
     Add,
     Average,
@@ -134,7 +133,7 @@ from minikeras.layers.preprocessing.spectrograms import MelSpectrogram, STFTSpec
 from minikeras.layers.preprocessing.text_vectorization import TextVectorization
 from minikeras.layers.recurrent import GRU, LSTM, SimpleRNN
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from minikeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from minikeras.layers.reshaping import Flatten, Lambda, Permute, RepeatVector, Reshape
 from minikeras.layers.rnn import RNN
 from minikeras.layers.separable import (
     DepthwiseConv1D,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.engine.activate import activate, activate_backward, is_linear
 from minikeras.engine.context import Context
 from minikeras.engine.operation import Operation, call_kernel
+from minikeras.engine.recording import activate, activate_backward, is_linear
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import plain
 from minikeras.kernels import recurrent as kernels

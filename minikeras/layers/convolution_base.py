@@ -10,11 +10,11 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry
-from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.context import Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.operation import Operation
+from minikeras.engine.recording import activate, activate_backward
 from minikeras.engine.serialization import in_order
 from minikeras.engine.variable import Variable
 from minikeras.kernels import activation as activations

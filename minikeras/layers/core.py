@@ -9,11 +9,10 @@ import numpy as np
 
 from minikeras import ops
 from minikeras.engine import dtypes, registry, serialization, tree
-from minikeras.engine.activate import activate, activate_backward, bind_activation, is_linear
 from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.engine.recording import Node
+from minikeras.engine.recording import Node, activate, activate_backward, bind_activation, is_linear
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable, plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense

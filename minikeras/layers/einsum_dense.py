@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.input_spec import InputSpec
+from minikeras.engine.recording import activate, activate_backward
 from minikeras.kernels.rows import column_sum, contract, contract_backward
 from minikeras.layers.quantized import Part, QuantizableWeight
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.engine.activate import activate, activate_backward
 from minikeras.engine.layer import Layer
+from minikeras.engine.recording import activate, activate_backward
 
 
 class LowRankAdaptation(Layer):

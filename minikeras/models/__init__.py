@@ -1,10 +1,10 @@
 """`keras.models`: sequential, functional and subclassed models."""
 
 from minikeras.engine.spelling import older_names
-from minikeras.models.cloning import clone_model
 from minikeras.models.functional import Function, Functional
 from minikeras.models.model import Model, model_from_json
 from minikeras.models.sequential import Sequential
+from minikeras.models.summary import clone_model
 
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):

@@ -20,7 +20,6 @@ from minikeras.ops import elementwise as _elementwise
 from minikeras.ops import image, linalg, nn, numpy
 from minikeras.ops.activation import *
 from minikeras.ops.base import settle as _settle
-from minikeras.ops.blocks import *
 from minikeras.ops.control_flow import *
 from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
 from minikeras.ops.core import *
@@ -43,6 +42,7 @@ from minikeras.ops.reductions import *
 from minikeras.ops.scattering import *
 from minikeras.ops.shaping import *
 from minikeras.ops.sorting import *
+from minikeras.ops.spatial import *
 from minikeras.ops.statistics import *
 
 _symbolic.operators.update(

@@ -3,8 +3,6 @@
 # ruff: noqa: F401, F403
 from minikeras.ops.activation import *
 from minikeras.ops.activation import __all__ as _activations
-from minikeras.ops.blocks import *
-from minikeras.ops.blocks import __all__ as _blocks
 from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
 from minikeras.ops.ctc import ctc_decode, ctc_loss
 from minikeras.ops.fourier import polar
@@ -18,6 +16,8 @@ from minikeras.ops.pooling import (
     average_pool,
     max_pool,
 )
+from minikeras.ops.spatial import *
+from minikeras.ops.spatial import __all__ as _blocks
 
 __all__ = sorted(
     [
