@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,15 @@ SMALLEST = 1 << 16
 # Threads are told one after the other, so that many of them cost more than they give.
 _MOST = 8
 
+# Seconds that a part may take longer than the caller's own, how much more often it may be so than
+# not, and how many calls then go without threads: ever more, as long as it is so.
+_PATIENCE, _TOO_LATE, _SHORTEST, _LONGEST = 0.001, 8, 64, 4096
+
 _local = threading.local()
 _chosen: int | None = None
 _shared = 1  # what BLAS had, while sharing
 _users = 0
+_late, _rest, _rests = 0, 0, _SHORTEST
 _guard = threading.Lock()
 _helpers: list[_Helper] = []
 _free = threading.Lock()
@@ -150,20 +156,48 @@ def side_by_side(function: Callable[[int], object], count: int) -> None:
 
     One after the other where another caller has the threads, or this is one of them.
     """
-    if count < 2 or getattr(_local, "busy", False) or not _free.acquire(blocking=False):
+    if count < 2 or not _take():
         for part in range(count):
             function(part)
         return
     try:
+        begin = perf_counter()
         asked = _ask(function, range(1, count))
         _local.busy = True
         try:
             function(0)
         finally:
             _local.busy = False
+            end = perf_counter()
             _wait(asked)
+        _judge(end - begin, perf_counter() - end)
     finally:
         _free.release()
+
+
+def _take() -> bool:
+    """Whether this caller has the threads now, until it releases `_free`."""
+    global _rest
+    if getattr(_local, "busy", False) or not _free.acquire(blocking=False):
+        return False
+    if _rest:
+        _rest -= 1
+        _free.release()
+        return False
+    return True
+
+
+def _judge(worked: float, waited: float) -> None:
+    """Rest where others have the processors: then a part waits for them and all wait for it."""
+    global _rest, _rests, _late
+    if waited < worked + _PATIENCE:
+        _late = max(_late - 1, 0)
+        if not _late:
+            _rests = _SHORTEST
+        return
+    _late += 2
+    if _late >= _TOO_LATE:
+        _rest, _rests, _late = _rests, min(2 * _rests, _LONGEST), _TOO_LATE - 2
 
 
 def pipeline(
@@ -174,7 +208,7 @@ def pipeline(
     `first` goes on in this thread while `second` runs in another one, which leaves the last `own`
     calls of `second` to this thread, side by side with its own last ones.
     """
-    if threads() < 2 or getattr(_local, "busy", False) or not _free.acquire(blocking=False):
+    if threads() < 2 or not _take():
         for k in range(count):
             first(k)
             second(k)

@@ -185,3 +185,27 @@ def test_a_pipeline_ends_with_an_error(threads, wrong, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         parallel.pipeline(stage("first"), stage("second"), 4)
     parallel.pipeline(stage("none"), stage("none"), 4)
+
+
+def test_threads_rest_where_others_have_the_processors(monkeypatch):
+    for name, value in (("_chosen", 2), ("_late", 0), ("_rest", 0), ("_rests", 8)):
+        monkeypatch.setattr(parallel, name, value)
+    seen = set()
+
+    def calls(count):
+        seen.clear()
+        for _ in range(count):
+            parallel.side_by_side(lambda part: seen.add(threading.get_ident()), 2)
+        return len(seen)
+
+    assert calls(5) == 2
+    for _ in range(4):
+        parallel._judge(0.001, 0.1)  # waited a hundred times as long as it worked
+    assert calls(8) == 1  # the same parts, one after the other
+    assert calls(1) == 2
+    parallel._judge(0.001, 0.1)
+    assert parallel._rest == 16  # still so: twice as long
+    for _ in range(16 + 100):
+        calls(1)
+    parallel._judge(0.1, 0.001)
+    assert parallel._rests == parallel._SHORTEST
