@@ -188,7 +188,9 @@ def test_a_pipeline_ends_with_an_error(threads, wrong, monkeypatch):
 
 
 def test_threads_rest_where_others_have_the_processors(monkeypatch):
-    for name, value in (("_chosen", 2), ("_late", 0), ("_rest", 0), ("_rests", 8)):
+    # A patience that no machine tries, however busy it is.
+    fresh = {"_chosen": 2, "_late": 0, "_rest": 0, "_rests": 8, "_SHORTEST": 8, "_PATIENCE": 60}
+    for name, value in fresh.items():
         monkeypatch.setattr(parallel, name, value)
     seen = set()
 
@@ -200,10 +202,11 @@ def test_threads_rest_where_others_have_the_processors(monkeypatch):
 
     assert calls(5) == 2
     for _ in range(4):
-        parallel._judge(0.001, 0.1)  # waited a hundred times as long as it worked
+        parallel._judge(0.001, 100)
     assert calls(8) == 1  # the same parts, one after the other
     assert calls(1) == 2
-    parallel._judge(0.001, 0.1)
+    parallel._judge(0.001, 100)
+    parallel._judge(0.001, 100)
     assert parallel._rest == 16  # still so: twice as long
     for _ in range(16 + 100):
         calls(1)
