@@ -324,3 +324,45 @@ def test_single_steps_return_what_keras_returns(loss):
     np.testing.assert_allclose(
         models[1].predict_on_batch(x), models[0].predict_on_batch(x), rtol=1e-5
     )
+
+
+RNG = np.random.default_rng(5)
+# Layers, the data that the model is built with, and data of other sizes.
+UNBUILT = {
+    "images": (
+        [("Conv2D", 3, 3), ("MaxPooling2D", 2), ("GlobalAveragePooling2D",), ("Dense", 2)],
+        RNG.integers(0, 9, (2, 12, 12, 2)).astype("uint8"),
+        RNG.integers(0, 9, (3, 9, 14, 2)).astype("uint8"),
+    ),
+    "sequences": (
+        [("Embedding", 9, 4), ("LSTM", 3), ("Dense", 2)],
+        RNG.integers(0, 9, (2, 8)),
+        RNG.integers(0, 9, (3, 5)),
+    ),
+    "steps": (
+        [("SimpleRNN", 3), ("Softmax",)],
+        RNG.integers(0, 3, (2, 8, 2)),
+        RNG.integers(0, 3, (3, 5, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNBUILT))
+def test_sequential_models_take_whole_numbers_and_other_sizes(name):
+    stack, first, other = UNBUILT[name]
+    models = []
+    for module in (keras, minikeras):
+        layers = [getattr(module.layers, kind)(*arguments) for kind, *arguments in stack]
+        model = module.Sequential(layers)
+        model(first)
+        model.compile("sgd", "mse", run_eagerly=True)
+        models.append(model)
+    theirs, ours = models
+    assert [str(one.dtype) for one in ours.inputs] == [str(one.dtype) for one in theirs.inputs]
+    spread_weights(models, 3)
+    for x in (first, other, first):
+        same_state(models, x)
+        y = np.ones((len(x), theirs.output_shape[-1]), "float32")
+        histories = [model.fit(x, y, shuffle=False, verbose=0) for model in models]
+        same_history(*histories)
+    same_state(models, other)

@@ -23,8 +23,8 @@ __all__ = ["COMMANDS", "CommandError", "main"]
 
 # Where each command is registered, in the order of `--help`.
 COMMANDS = {
-    "run": "run.register",
-    "check": "check.register",
+    "run": "run.register_run",
+    "check": "run.register_check",
     "info": "info.register",
     "convert": "file_commands.register_convert",
     "predict": "file_commands.register_predict",

@@ -265,7 +265,7 @@ def _deserialize_numpy(inner: dict) -> np.ndarray:
 def _refuse_typespec(inner: Any) -> None:
     if not isinstance(inner, (list, tuple)):
         raise TypeError(f"Expected 'config' to be a list or a tuple. Received: {inner!r}")
-    raise ValueError(f"A config holds a `tf.TypeSpec`, which TensorFlow alone can make: {inner}")
+    raise ValueError(f"TensorFlow alone can make a `tf.TypeSpec`. Received: {inner}")
 
 
 def deserialize(

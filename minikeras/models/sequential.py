@@ -171,11 +171,7 @@ class Sequential(GraphModel, Model):
                 )
         else:
             if input_shape is None:
-                raise ValueError(
-                    f"Sequential model {self.name!r} does not know the shape of its input. Pass"
-                    " `build(input_shape)` one, begin with `Input(shape=...)`, give the first layer"
-                    " an `input_shape`, or call the model on data."
-                )
+                raise self._not_built()
             if isinstance(input_shape, (list, dict)) and not all(
                 size is None or isinstance(size, (int, np.integer)) for size in input_shape
             ):
@@ -250,19 +246,20 @@ class Sequential(GraphModel, Model):
     def _graph_model(self) -> Any:  # type: ignore[override]
         functional = self.__dict__.get("_functional")
         if functional is None:
-            raise NotBuiltError(self._not_built())
+            raise self._not_built()
         return functional
 
-    def _not_built(self) -> str:
-        return (
+    def _not_built(self) -> NotBuiltError:
+        return NotBuiltError(
             f"Sequential model {self.name!r} is not built yet: it does not know the shape of its"
-            " input. Call `build(input_shape)`, or call the model on data."
+            " input. Begin with `Input(shape=...)`, call `build(input_shape)`, or call the model on"
+            " data."
         )
 
     def __getattr__(self, name: str) -> Any:
         # Also asked for a property that failed: `hasattr(model, "output_shape")` is False then.
         if name in ("input", "output", "inputs", "outputs", "input_shape", "output_shape"):
-            raise NotBuiltError(self._not_built())
+            raise self._not_built()
         return super().__getattr__(name)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

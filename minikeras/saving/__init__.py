@@ -33,14 +33,13 @@ def deserialize_keras_object(
         custom_objects: dict of the user's classes and functions by name.
         safe_mode: Boolean, default True. Whether to refuse lambdas (compiled code).
     """
-    from minikeras.engine.serialization import SafeMode
+    from minikeras.engine.serialization import SafeMode, architecture_budget
     from minikeras.engine.serialization import safe_mode as flag
-    from minikeras.saving import guard
 
     kwargs.pop("module_objects", None)
     if kwargs:
         raise ValueError(f"Unexpected keyword arguments: {sorted(kwargs)}")
-    with SafeMode(safe_mode if flag() is None else flag()), guard.architecture_budget():
+    with SafeMode(safe_mode if flag() is None else flag()), architecture_budget():
         return _deserialize(config, None, custom_objects)
 
 

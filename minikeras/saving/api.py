@@ -328,7 +328,7 @@ def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any
     with (
         registry.custom_objects(custom_objects),
         serialization.SafeMode(flag),
-        guard.architecture_budget(),
+        serialization.architecture_budget(),
         guard.opening(None, "model JSON"),
     ):
         return hdf5.model_from_config(config)

@@ -495,9 +495,6 @@ def budget_of(path: Any) -> Budget:
     return Budget(max(_FREE_BYTES, _MAX_RATIO * size))
 
 
-architecture_budget = serialization.architecture_budget
-
-
 def has_name(group: Any, name: str) -> bool:
     """Whether an HDF5 group has an entry of that name, which is not opened."""
     return group.get(name, getlink=True, default=None) is not None

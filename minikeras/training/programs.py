@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -145,22 +146,18 @@ class _Quiet:
 # largest of a model's arrays may then have.
 _ROWS, _NUMBERS = 1024, 2**22
 
-# Layers that do so at inference, unless an axis that they are told is that of the batch. What is
-# not named here is taken to look at the whole batch.
+# Layers that do so at inference, of 1, 2 or 3 dimensions, unless an axis that they are told is that
+# of the batch. What is not named here is taken to look at the whole batch.
 _LAYERS = frozenset(
     """
-    Activation Add AdditiveAttention AlphaDropout Attention Average AveragePooling1D
-    AveragePooling2D AveragePooling3D BatchNormalization Bidirectional Concatenate Conv1D
-    Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Cropping1D Cropping2D Cropping3D
-    Dense DepthwiseConv1D DepthwiseConv2D Dropout ELU Embedding Flatten Functional GRU GRUCell
-    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
-    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-    GroupNormalization Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking
-    MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum Multiply Normalization Permute
-    PReLU RMSNormalization ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D
-    Sequential SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    StackedRNNCells Subtract TimeDistributed UpSampling1D UpSampling2D UpSampling3D
-    ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    Activation Add AdditiveAttention AlphaDropout Attention Average AveragePooling
+    BatchNormalization Bidirectional Concatenate Conv ConvTranspose Cropping Dense DepthwiseConv
+    Dropout ELU Embedding Flatten Functional GRU GRUCell GaussianDropout GaussianNoise
+    GlobalAveragePooling GlobalMaxPooling GroupNormalization Identity InputLayer LSTM LSTMCell
+    LayerNormalization LeakyReLU Masking MaxPooling Maximum Minimum Multiply Normalization PReLU
+    Permute RMSNormalization ReLU RepeatVector Rescaling Reshape SeparableConv Sequential
+    SimpleRNN SimpleRNNCell Softmax SpatialDropout StackedRNNCells Subtract TimeDistributed
+    UpSampling ZeroPadding
     """.split()
 )
 
@@ -189,7 +186,8 @@ def rows_alone(model: Any) -> bool:
 
 
 def _alone(layer: Any) -> bool:
-    if type(layer).__name__ not in _LAYERS or not _ours(type(layer)):
+    kind = type(layer)
+    if re.sub(r"\dD", "", kind.__name__) not in _LAYERS or not _ours(kind):
         return False
     if getattr(layer, "stateful", False):
         return False
