@@ -966,6 +966,8 @@ def _objective(value: Any, convert: Callable) -> Any:
 
 
 def _loss_record(record: dict) -> Any:
+    if isinstance(record.get("config"), str):
+        return record["config"]  # a function
     inner = dict(record.get("config") or {})
     inner.pop("fn", None)
     if inner.get("reduction") == "auto":
@@ -978,6 +980,8 @@ _SHORT_METRICS = ("mse", "mae", "mape", "msle", "acc", "accuracy")
 
 
 def _metric_record(record: dict) -> Any:
+    if isinstance(record.get("config"), str):
+        return record["config"]
     name = record["class_name"].rsplit(">", 1)[-1]
     inner = dict(record.get("config") or {})
     if name in ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"):
