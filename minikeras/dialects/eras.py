@@ -59,7 +59,10 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
             # Up to 3.13 a penalty on outputs was their sum over the batch.
             layer._activity_mean = numbers >= (3, 14)
             if hasattr(layer, "_masks_if_any"):
-                layer._masks_if_any = numbers < (3, 5 if type(layer).__name__ == "Concatenate" else 4)
+                layer._masks_if_any = numbers < (
+                    3,
+                    5 if type(layer).__name__ == "Concatenate" else 4,
+                )
         return
     model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
