@@ -73,10 +73,12 @@ def train(model, x, y, steps):
         model.train_on_batch(x, y)
 
 
-def evaluated(model, x, y):
+def same_evaluation(model, theirs, x, y):
+    """Losses and metrics agree, by name."""
     x, y = (one if len(one) > 1 else one[0] for one in (x, y))
-    found = model.evaluate(x, y, verbose=0, return_dict=True)
-    return [float(one) for one in found.values()]
+    found, want = (one.evaluate(x, y, verbose=0, return_dict=True) for one in (model, theirs))
+    assert found.keys() == want.keys()
+    close([found[key] for key in want], list(want.values()), TRAINED, f"metrics {list(want)}:")
 
 
 def texts(path):
@@ -106,7 +108,7 @@ def test_archives_go_to_keras_and_back(folder, recipe):
     model.save(there)
     theirs = keras.saving.load_model(there)
     close(predicted(model, x), predicted(theirs, x), PREDICT, "output")
-    close(evaluated(model, x, y), evaluated(theirs, x, y), TRAINED, "metric")
+    same_evaluation(model, theirs, x, y)
     for one in (model, theirs):
         train(one, x, y, 3)
     close(model.get_weights(), theirs.get_weights(), TRAINED, "weight")
@@ -176,7 +178,7 @@ def test_hdf5_goes_to_tf_keras_and_back(folder, recipe):
     theirs.save(there)
     model = minikeras.saving.load_model(there)
     close(predicted(model, x), predicted(theirs, x), PREDICT, "output")
-    close(evaluated(model, x, y)[:1], evaluated(theirs, x, y)[:1], TRAINED, "loss")
+    same_evaluation(model, theirs, x, y)
     for one in (model, theirs):
         train(one, x, y, 3)
     close(predicted(model, x), predicted(theirs, x), TRAINED, "output")

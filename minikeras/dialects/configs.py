@@ -596,7 +596,26 @@ def _multi_head_attention(config: dict, old_name: str, generation: int) -> None:
         config["attention_axes"] = axes
 
 
+_EXPERIMENTAL = {"max_values": "max_tokens", "mask_value": "mask_token", "oov_value": "oov_token"}
+
+
+def _experimental(config: dict, *_: Any) -> None:
+    """The preprocessing layers of tf.keras 2.3 to 2.5."""
+    if "bins" in config:
+        config["bin_boundaries"] = [one for one in config.pop("bins") if one != float("inf")]
+    names = _EXPERIMENTAL if "num_oov_indices" in config else {"max_tokens": "num_tokens"}
+    for old in names.keys() & config.keys():
+        config[names[old]] = config.pop(old)
+    if config.get("output_mode") == "binary":
+        config["output_mode"] = "multi_hot"
+    if "num_bins" in config and "output_mode" not in config:
+        config.pop("dtype", None)
+
+
 _SPECIAL: dict[str, Callable] = {
+    **dict.fromkeys(
+        ("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup"), _experimental
+    ),
     "Conv1D": _convolution_2d,
     "Conv2D": _convolution_2d,
     "Conv3D": _convolution_2d,
@@ -688,10 +707,13 @@ def _functional(config: Any, generation: int) -> dict:
     for index, record in enumerate(layers):
         nodes = record.get("inbound_nodes")
         if isinstance(nodes, list):
-            layers[index] = {
-                **record,
-                "inbound_nodes": [_node(node, record, key) for node in nodes],
-            }
+            nodes = [_node(node, record, key) for node in nodes]
+            layers[index] = {**record, "inbound_nodes": nodes}
+            if record["class_name"] in ("Attention", "AdditiveAttention"):
+                # Later an argument of the call.
+                if record["config"].pop("causal", False):
+                    for node in nodes:
+                        node["kwargs"]["use_causal_mask"] = True
     config["layers"] = [_merge_record(record, layers) for record in layers]
     for name in ("input_layers", "output_layers"):
         config[name] = _map_ends(config.get(name), key)
@@ -930,6 +952,11 @@ def translate_optimizer(config: Any, version: Any = None, backend: Any = None) -
         return config
     name = config["class_name"].removeprefix("Custom>").rsplit(">", 1)[-1]
     inner = dict(config.get("config") or {})
+    if name.startswith("LossScaleOptimizer") and "dynamic" in inner:
+        scaled = translate_optimizer(inner.pop("inner_optimizer", None), version, backend)
+        if not inner.pop("dynamic"):
+            return scaled
+        return {"class_name": "LossScaleOptimizer", "config": {**inner, "inner_optimizer": scaled}}
     new = any(key in inner for key in _NEW_OPTIMIZER_KEYS)
     if "lr" in inner:
         inner["learning_rate"] = inner.pop("lr")
@@ -987,6 +1014,8 @@ def _objective(value: Any, convert: Callable) -> Any:
 
 
 def _loss_record(record: dict) -> Any:
+    if isinstance(record.get("config"), str):
+        return record["config"]  # a function
     inner = dict(record.get("config") or {})
     inner.pop("fn", None)
     if inner.get("reduction") == "auto":
@@ -999,12 +1028,16 @@ _SHORT_METRICS = ("mse", "mae", "mape", "msle", "acc", "accuracy")
 
 
 def _metric_record(record: dict) -> Any:
+    if isinstance(record.get("config"), str):
+        return record["config"]
     name = record["class_name"].rsplit(">", 1)[-1]
     inner = dict(record.get("config") or {})
     if name in ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"):
         function = inner.get("fn")
         function = function["config"] if isinstance(function, dict) else function
         # The name it was given, without that of the output.
+        if function == "cosine_proximity":
+            function = "cosine_similarity"
         given = str(inner.get("name"))
         short = given.rsplit("_", 1)[-1]
         own = isinstance(function, str) and given.endswith(function)

@@ -58,8 +58,11 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         for layer in _all_layers(model):
             # Up to 3.13 a penalty on outputs was their sum over the batch.
             layer._activity_mean = numbers >= (3, 14)
-            if type(layer).__name__ == "Concatenate":
-                layer._masks_if_any = numbers < (3, 5)
+            if hasattr(layer, "_masks_if_any"):
+                layer._masks_if_any = numbers < (
+                    3,
+                    5 if type(layer).__name__ == "Concatenate" else 4,
+                )
         return
     model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
@@ -73,7 +76,7 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
                 layer._variance_factor = _sample_variance(layer.epsilon)
             elif not standalone:
                 layer._variance_factor = _sample_variance_of_images(layer, numbers)
-        elif kind == "Concatenate":
+        elif hasattr(layer, "_masks_if_any"):
             layer._masks_if_any = True
         elif kind == "TimeDistributed":
             layer._joins_steps = not _fixed_batch(model)

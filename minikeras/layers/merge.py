@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor
 from minikeras.engine.variable import plain
 
+logical_and: Any = ops.logical_and  # type: ignore[attr-defined]
 logical_or: Any = ops.logical_or  # type: ignore[attr-defined]
 
 
@@ -57,6 +59,7 @@ class Merge(Layer):
     # Whether values at masked places give way to those of the other inputs.
     heeds_masks = False
     supports_masking = True
+    _masks_if_any = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -166,12 +169,11 @@ class Merge(Layer):
         if previous_mask is None:
             return None
         _check_masks(inputs, previous_mask)
-        if any(one is None for one in previous_mask):
+        present = [one for one in previous_mask if one is not None]
+        if len(present) < (1 if self._masks_if_any else len(previous_mask)):
             return None
-        mask = previous_mask[0]
-        for one in previous_mask[1:]:
-            mask = logical_or(mask, one)
-        return mask
+        # Of old files, what counts in all that have a mask.
+        return functools.reduce(logical_and if self._masks_if_any else logical_or, present)
 
     def get_config(self) -> dict:
         """The configuration."""
@@ -416,7 +418,6 @@ class Concatenate(Merge):
     """
 
     # In older files, one masked input masks the place; see `dialects.eras`.
-    _masks_if_any = False
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

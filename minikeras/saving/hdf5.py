@@ -213,6 +213,9 @@ def compile_model(
             # Outputs without a loss need not be named.
             loss = {**dict.fromkeys(model.output_names), **loss}
         optimizer = configs.translate_optimizer(optimizer, version, backend)
+        metrics, weighted = (
+            objectives.without_prefixes(one, model.output_names) for one in (metrics, weighted)
+        )
         metrics = objectives.binary_accuracies(metrics, loss, version)
         loss, metrics, weighted = (
             objectives.today(configs.translate_loss(loss), version),

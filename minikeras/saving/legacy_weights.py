@@ -274,6 +274,11 @@ def read(file: Any, model: Any, pieces: list, origin: Origin, version: Any) -> N
             stacklevel=5,
         )
         return
+    product = optimizer.__dict__.get("_u_product")
+    if product is not None and all(variable is not product for variable, _ in values):
+        # tf.keras did not write Nadam's running product, which follows from the count.
+        steps = np.arange(1.0, min(int(values[0][1]), 2000) + 1)
+        values.append((product, np.prod(optimizer.beta_1 * (1.0 - 0.5 * 0.96**steps))))
     for variable, value in values:
         variable.assign(value)
 

@@ -339,10 +339,10 @@ class Discretization(CategoryLayer):
     def load_own_variables(self, store: Any) -> None:
         """Take the summary that older files hold; the boundaries are in the config."""
         if len(store.keys()) == 1:
-            self.summary = np.asarray(store["0"])
+            self.load_legacy_state([np.asarray(store["0"])])
 
     def load_legacy_state(self, arrays: list) -> None:
-        """Take the summary that an `.h5` of Keras 2 holds, and the boundaries from it."""
+        """Take the summary that files of Keras 2 hold, and the boundaries from it."""
         if len(arrays) == 1 and arrays[0].ndim == 2 and len(arrays[0]) == 2:
             self.summary = arrays[0].astype("float32")
             if self.bin_boundaries is None:
