@@ -492,12 +492,18 @@ def find(layer: Any, name: str) -> Any:
 
 # Attributes of models
 
+
+def _nothing() -> None:
+    """Nothing is compiled."""
+
+
 _MODELS: dict[str, Callable] = {
     "model": lambda model: model,
     "flattened_layers": lambda model: [
         one for one in model._flatten_layers(include_self=False) if not hasattr(one, "fit")
     ],
     "state_updates": lambda model: [],
+    **{f"_make_{name}_function": lambda _: _nothing for name in ("train", "test", "predict")},
 }
 _GONE_OF_MODELS: dict[str, str] = {
     "total_loss": "`model.train_on_batch(x, y)`, which returns its value",
