@@ -361,3 +361,59 @@ def test_helpers_that_are_gone(tf, tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
     assert multi_gpu_model(model, gpus=4) is model
     assert tf.keras.backend.dtype(0.5) == "float32"
+
+
+def test_steps_of_keras_2_use_what_compile_was_given(tf):
+    class Model(tf.keras.Model):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+            self.compiled_metrics.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    def make(kind):
+        tf.keras.utils.set_random_seed(1)
+        x = tf.keras.Input((3,))
+        model = kind(x, tf.keras.layers.Dense(1, kernel_regularizer="l2")(x))
+        model.compile("sgd", "mse", metrics=["mae"])
+        return model
+
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 3)).astype("float32")
+    histories = [
+        make(kind).fit(x, y[:, :1], epochs=2, batch_size=4, shuffle=False, verbose=0).history
+        for kind in (Model, tf.keras.Model)
+    ]
+    for name in ("loss", "mae"):
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-5)
+
+
+def test_functions_know_themselves(tf):
+    @tf.function(input_signature=[tf.TensorSpec(shape=None, dtype=tf.float32)])
+    def cube(x):
+        return x**3
+
+    assert cube.python_function(2) == 8
+    assert float(cube.get_concrete_function(tf.constant(2.0))(tf.constant(2.0))) == 8
+
+
+def test_lookups_without_a_place_for_unknown_words_are_traced(tf):
+    class Halves(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.lookup = tf.keras.layers.StringLookup(
+                vocabulary=["a", "b", "c"], mask_token=None, num_oov_indices=0
+            )
+            self.embedding = tf.keras.layers.Embedding(3, 2)
+
+        def call(self, inputs):
+            return self.embedding(self.lookup(inputs))
+
+    word = tf.keras.Input((), dtype=tf.string)
+    model = tf.keras.Model(word, Halves()(word))
+    assert model.predict(np.array(["b", "c"]), verbose=0).shape == (2, 2)
+    with pytest.raises(ValueError, match="Not in it: \\['d'\\]"):
+        model.predict(np.array(["d"]), verbose=0)
