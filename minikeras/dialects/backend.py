@@ -267,7 +267,7 @@ def count_params(x: Any) -> int:
 
 
 def dtype(x: Any) -> str:
-    return str(x.dtype)
+    return str(getattr(x, "dtype", config.floatx()))
 
 
 def moving_average_update(x: Any, value: Any, momentum: float) -> Any:

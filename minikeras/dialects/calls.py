@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -492,12 +493,34 @@ def find(layer: Any, name: str) -> Any:
 
 # Attributes of models
 
+
+def _nothing() -> None:
+    """Nothing is compiled."""
+
+
+def _compiled_loss(
+    model: Any, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = ()
+) -> Any:
+    """What `compile` was given as the loss, and penalties; the metric `loss` gets it too."""
+    names = model.output_names if hasattr(model, "_graph_model") else None
+    total = model._compile_loss(y, y_pred, sample_weight, names)
+    for one in regularization_losses or ():
+        total = total + one
+    model._track_loss(total, y_pred)
+    return total
+
+
 _MODELS: dict[str, Callable] = {
     "model": lambda model: model,
     "flattened_layers": lambda model: [
         one for one in model._flatten_layers(include_self=False) if not hasattr(one, "fit")
     ],
     "state_updates": lambda model: [],
+    "compiled_loss": lambda model: functools.partial(_compiled_loss, model),
+    "compiled_metrics": lambda model: SimpleNamespace(
+        update_state=functools.partial(model.compute_metrics, None)
+    ),
+    **{f"_make_{name}_function": lambda _: _nothing for name in ("train", "test", "predict")},
 }
 _GONE_OF_MODELS: dict[str, str] = {
     "total_loss": "`model.train_on_batch(x, y)`, which returns its value",

@@ -107,7 +107,7 @@ def written_for(tree: ast.AST) -> int:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             above = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             paths = [*above, *(".".join([*above, one.name]) for one in node.names)]
-            if any(path.startswith(("tensorflow.", "tf_keras")) for path in paths):
+            if any(f".{path}.".find(".keras.", 2) > 0 or "tf_keras" in path for path in paths):
                 return 3
             keras |= any(path.partition(".")[0] == "keras" for path in paths)
             backends.update(

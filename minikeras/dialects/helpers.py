@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import h5py
 import numpy as np
 
 from minikeras import initializers
 from minikeras.engine.variable import Variable
+
+
+def HDF5Matrix(
+    datapath: Any, dataset: str, start: int = 0, end: int | None = None, normalizer: Any = None
+) -> Any:
+    """Rows of a dataset of an HDF5 file, in memory; `normalizer` is a function of them."""
+    with h5py.File(datapath, "r") as file:
+        rows = file[dataset][start:end]
+    return rows if normalizer is None else normalizer(rows)
+
+
+def multi_gpu_model(model: Any, gpus: Any = None, *_: Any, **__: Any) -> Any:
+    """The model itself: batches were parts on several devices, with the same results."""
+    return model
 
 
 def probas_to_classes(y_pred: Any) -> Any:

@@ -97,7 +97,9 @@ NAMES: dict[str, dict[str, str]] = {
         "categorical_probas_to_classes": "dialects.helpers:categorical_probas_to_classes",
         "conv_output_length": "dialects.helpers:conv_output_length",
         "convert_all_kernels_in_model": "dialects.helpers:convert_all_kernels_in_model",
+        "HDF5Matrix": "dialects.helpers:HDF5Matrix",
         "convert_kernel": "dialects.helpers:convert_kernel",
+        "multi_gpu_model": "dialects.helpers:multi_gpu_model",
         "get_from_module": "dialects.helpers:get_from_module",
         "layer_from_config": "layers:deserialize",
         "plot": "utils:plot_model",
@@ -150,9 +152,7 @@ GONE: dict[str, dict[str, str]] = {
     "optimizers": {"TFOptimizer": "an optimizer of `minikeras.optimizers`"},
     "utils": {
         "GeneratorEnqueuer": "`utils.PyDataset`, which loads in the background itself",
-        "HDF5Matrix": "`h5py.File(path)[name]`, or a `utils.PyDataset` that reads slices of it",
         "OrderedEnqueuer": "`utils.PyDataset`, which loads in the background itself",
-        "multi_gpu_model": "the model itself: computation is on the CPU",
     },
     "preprocessing": {},
     "applications": dict.fromkeys(

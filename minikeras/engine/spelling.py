@@ -13,6 +13,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
+
+from minikeras.engine.tree import flatten
+
 Function = TypeVar("Function", bound=Callable)
 
 _BASE = frozenset(
@@ -229,18 +233,34 @@ def runs_unedited() -> bool:
     return standin is not None and standin.FINDER in sys.meta_path
 
 
-def older_params(model: Any, params: dict, source: Any, validated: bool) -> dict:
-    """What a callback finds in its `params`, with what it found there in Keras 1 and 2.
+def tell_as_before(
+    model: Any, callbacks: Any, source: Any, validated: bool, x: Any, y: Any, weights: Any
+) -> None:
+    """Tell callbacks what they found in `params` and `validation_data` in Keras 1 and 2.
 
     Args:
         model: The model.
-        params: What it finds today.
+        callbacks: The `CallbackList`.
         source: Source of batches.
         validated: Whether there are data for validation.
+        x, y, weights: These data, if they are arrays.
     """
+    params = callbacks.params
+    data = None
+    if y is not None:
+        x, y = flatten(x), flatten(y)
+        data = [
+            *x,
+            *y,
+            *([np.ones(len(one)) for one in y] if weights is None else flatten(weights)),
+        ]
+    for callback in callbacks.callbacks:
+        # Some have one of their own: TensorFlow set none.
+        if callback.__dict__.setdefault("_told", not hasattr(callback, "validation_data")):
+            callback.validation_data = data
     names = list(model.metrics_names)
     count = source.num_samples
-    return {
+    params = {
         "nb_epoch": params["epochs"],
         "nb_sample": count,
         "samples": count,
@@ -249,3 +269,4 @@ def older_params(model: Any, params: dict, source: Any, validated: bool) -> dict
         "metrics": names + [f"val_{name}" for name in names] * validated,
         **params,
     }
+    callbacks.set_params(params)

@@ -83,6 +83,26 @@ class BaseConv(LowRankAdaptation, ConvolutionLayer):
         if self.lora_rank:
             self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "convolution_op" in cls.__dict__ and "call" not in cls.__dict__:
+            cls.call = BaseConv._call_around
+        super().__init_subclass__(**kwargs)
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution alone, with any kernel. Where a subclass overrides it, `call` uses it."""
+        from minikeras import ops
+
+        return ops.conv(
+            inputs, kernel, self.strides, self.padding, self.data_format, self.dilation_rate
+        )
+
+    def _call_around(self, inputs: Any) -> Any:
+        y = self.convolution_op(inputs, self.kernel)
+        if self.use_bias:
+            after = (None,) * self.rank if self.data_format == "channels_first" else ()
+            y = y + self.bias[(..., *after)]
+        return y if self.activation is None else self.activation(y)
+
     @property
     def kernel(self) -> Any:
         """The kernel; with LoRA, the sum of the frozen kernel and its low-rank update."""

@@ -22,7 +22,8 @@ _OLD_METHODS = frozenset(
 # `minikeras.dialects.calls` has these.
 _OLD_ATTRIBUTES = frozenset(
     "model flattened_layers state_updates total_loss targets sample_weights container_nodes"
-    " layers_by_depth nodes_by_depth".split()
+    " compiled_loss compiled_metrics layers_by_depth nodes_by_depth _make_train_function"
+    " _make_test_function _make_predict_function".split()
 )
 
 

@@ -209,7 +209,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict:
         state = dict(self.__dict__)
-        for name in ("_indices", "_sink", "_places"):
+        for name in ("_indices", "_sink", "_places", "_builder"):
             state.pop(name, None)
         state.update(_chunks=None, _step=None, _plans={})
         return state
@@ -243,10 +243,21 @@ class Optimizer:
             ]
         self.built = True
 
+    def twin(self) -> Any:
+        """An optimizer for other variables, with the learning rate and count of updates of this."""
+        made = type(self).from_config(self.get_config())
+        for name in ("_iterations", "_learning_rate"):
+            own, ours = made.__dict__[name], self.__dict__[name]
+            made._variables[:] = [ours if one is own else one for one in made._variables]
+            made.__dict__[name] = ours
+        return made
+
     @property
     def variables(self) -> list:
         """All variables of the optimizer, in the order of files."""
         return self._variables[:]
+
+    weights = variables  # as Keras 1 and 2 called them
 
     def _get_variable_index(self, variable: Any) -> int:
         return self._indices[id(variable)]

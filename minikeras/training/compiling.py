@@ -22,6 +22,7 @@ class Compiled:
     _initial_epoch: int | None
     _compile_arguments: Any
     _trainable_when_compiled: list
+    _layers_when_compiled: list
     _compile_loss: Any
     _compile_metrics: Any
     _loss_tracker: Any
@@ -121,6 +122,11 @@ class Compiled:
             _loss_tracker=Mean(name="loss"),
             loss=loss,
             _trainable_when_compiled=list(self.trainable_variables),  # type: ignore[attr-defined]
+            _layers_when_compiled=[
+                one
+                for one in self._flatten_layers()  # type: ignore[attr-defined]
+                if one.trainable
+            ],
             _stepper=None,
             _program=None,
             compiled=True,

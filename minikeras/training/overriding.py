@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from minikeras.engine import dtypes, tree
 from minikeras.engine.operation import trace_once
 from minikeras.engine.recording import Paused
 from minikeras.engine.symbolic import KerasTensor, Tensor
-from minikeras.engine.variable import plain
+from minikeras.engine.variable import plain, trainable_changed
 from minikeras.training.compiling import Compiled
 
 
@@ -221,6 +222,16 @@ class Steps(Compiled):
             raise ValueError(
                 "The model was compiled without an optimizer. Pass `optimizer` to `compile()`."
             )
+        builder = optimizer.__dict__.get("_builder")
+        if builder is not None and builder() is not self:
+            known = {id(variable) for variable in optimizer._trainable_variables}
+            if any(
+                variable.trainable and id(variable) not in known
+                for variable in self.variables  # type: ignore[attr-defined]
+            ):
+                # One optimizer for several models, as in the GANs of Keras 2.
+                optimizer = self.optimizer = optimizer.twin()
+        optimizer.__dict__["_builder"] = weakref.ref(self)
         if not optimizer.built:
             # Also what was trainable when `compile` was called: parts of a model that are frozen
             # and thawed in turn (the discriminator of a GAN) keep their optimizer.
@@ -235,6 +246,31 @@ class Steps(Compiled):
 
     def _make_train(self) -> Any:
         """The function of a batch that `fit` calls; it returns logs or None."""
+        step = self._make_step()
+        variables = self._trainable_when_compiled
+        if not variables or self.trainable_variables:  # type: ignore[attr-defined]
+            return step
+        # All of it was frozen since: to train another model, as the discriminator of a GAN is.
+        # What `compile` saw counts.
+        layers = self._layers_when_compiled
+
+        def set_trainable(value: bool) -> None:
+            for layer in layers:
+                layer.__dict__["_trainable"] = value
+            for variable in variables:
+                variable.trainable = value
+            trainable_changed()
+
+        def thawed(x: Any, y: Any, sample_weight: Any) -> Any:
+            set_trainable(True)
+            try:
+                return step(x, y, sample_weight)
+            finally:
+                set_trainable(False)
+
+        return thawed
+
+    def _make_step(self) -> Any:
         if self._overrides("train_step", "compute_loss", "compute_metrics"):
 
             def custom(x: Any, y: Any, sample_weight: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
-from minikeras.engine.spelling import older_params, runs_unedited, understands_old
+from minikeras.engine.spelling import runs_unedited, tell_as_before, understands_old
 from minikeras.engine.variable import plain
 from minikeras.kernels.parallel import enter, leave, sharing
 from minikeras.training.overriding import Steps, as_tensors
@@ -115,8 +115,9 @@ class Trainer(Steps):
             callbacks, verbose, epochs, source.num_batches, CallbackList
         )
         if runs_unedited():
-            validated = validation_data is not None
-            callback_list.set_params(older_params(self, callback_list.params, source, validated))
+            tell_as_before(
+                self, callback_list, source, validation_data is not None, val_x, val_y, val_weight
+            )
         validator: Any = None
         callback_list.on_train_begin()
         begin, end = callback_list.batch_hooks("train")

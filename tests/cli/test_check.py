@@ -80,7 +80,7 @@ MISSING = {
     "import tensorflow_datasets as tfds": "needs TensorFlow",
     "import keras\nkeras.Model.from_nothing()": "keras.Model.from_nothing",
     "import tensorflow as tf\nf = tf.feature_column.numeric_column": "preprocessing layers",
-    "from keras.utils import multi_gpu_model": "Use the model itself",
+    "from keras.utils import OrderedEnqueuer": "loads in the background itself",
     "import keras\nm.to_yaml()": "to_json",
 }
 

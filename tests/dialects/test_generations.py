@@ -32,6 +32,7 @@ def today():
         ("import keras\nmodel.fit_generator(g)", 2),
         ("from keras import backend as K\nK.sum(x)", 2),
         ("import keras.backend as KB\nKB.batch_dot(x, y)", 2),
+        ("import tensorflow.python.client\nimport keras\nkeras.optimizers.SGD(lr=0.1)", 2),
         # Spelled as today, too.
         ("from keras import backend as K\nK.clear_session()", 3),
         ("import keras\nfrom jax import numpy as K\nK.sum(x)", 3),
@@ -40,6 +41,7 @@ def today():
         ("import keras\nEmbedding(input_dim=3, output_dim=2)", 3),
         # TensorFlow's.
         ("from tensorflow.keras.optimizers import Adam\nAdam(lr=0.1)", 3),
+        ("from tensorflow.python.keras import optimizers\noptimizers.Adam(lr=0.1)", 3),
         ("import tensorflow as tf\nimport keras\ntf.keras.optimizers.Adam(lr=0.1)", 3),
         ("import numpy\nsomething(nb_epoch=2)", 3),
     ],

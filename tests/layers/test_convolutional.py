@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minikeras as keras
 from minikeras import layers
 from minikeras.engine.context import Run
 from minikeras.engine.recording import Recording
@@ -209,3 +210,33 @@ def test_another_number_of_channels_is_refused():
         layer(np.ones((1, 8, 8, 2), "float32"))
     with pytest.raises(NotImplementedError, match="`quantize`"):
         layer.quantize("int8")
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_a_convolution_may_be_computed_otherwise(order):
+    class Doubled(keras.layers.Conv2D):
+        def convolution_op(self, inputs, kernel):
+            return super().convolution_op(inputs, kernel * 2)
+
+    class Called(keras.layers.Conv2D):
+        def call(self, inputs):
+            return self.convolution_op(inputs, self.kernel * 2) + self.bias[..., None, None]
+
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 6)).astype("float32")
+    options = {"strides": 2, "data_format": order, "bias_initializer": "ones"}
+    plain = keras.layers.Conv2D(3, 3, activation="relu", **options)
+    plain.build(x.shape)
+    doubled = Doubled(3, 3, activation="relu", **options)
+    doubled.build(x.shape)
+    kernel, bias = plain.get_weights()
+    doubled.set_weights([kernel / 2, bias])
+    np.testing.assert_allclose(doubled(x), plain(x), rtol=1e-5, atol=1e-6)
+    model = keras.Sequential([keras.Input(x.shape[1:]), doubled])
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, np.zeros(doubled(x).shape))
+    assert not np.array_equal(doubled.get_weights()[0], kernel / 2)
+    if order == "channels_first":
+        called = Called(3, 3, **options)
+        called.build(x.shape)
+        called.set_weights([kernel / 2, bias])
+        np.testing.assert_allclose(keras.ops.relu(called(x)), plain(x), rtol=1e-5, atol=1e-6)

@@ -295,3 +295,125 @@ def test_places_of_variables_are_assigned_to(tf):
     with tf.GradientTape() as tape:
         y = tf.reduce_sum(v[0] ** 2) + v[1, 1]
     assert tape.gradient(y, v).numpy().tolist() == [[200, 84, 0], [0, 1, 0]]
+
+
+def test_what_scripts_begin_with(tf):
+    import keras
+    from tensorflow.python.client import device_lib
+    from tensorflow.python.framework import ops
+
+    assert [one.device_type for one in device_lib.list_local_devices()] == ["CPU"]
+    ops.reset_default_graph()
+    with tf.compat.v1.Session(graph=tf.compat.v1.get_default_graph()) as session:
+        keras.backend.set_session(session)
+    graph = tf.Graph()
+    with graph.as_default():
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model._make_predict_function()
+        assert model.predict(np.ones((1, 2)), verbose=0).shape == (1, 1)
+
+
+def test_callbacks_found_the_data_for_validation(tf):
+    import keras
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.seen = self.validation_data
+
+    class Own(Watch):
+        validation_data = "own"
+
+    x, y = np.ones((4, 2)), np.zeros((4, 1))
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    watch, own = Watch(), Own()
+    model.fit(x, y, validation_data=(x, y), callbacks=[watch, own], verbose=0)
+    assert own.seen == "own"
+    inputs, targets, weights = watch.seen
+    assert inputs is x and targets is y and weights.tolist() == [1.0] * 4
+    model.fit(x, y, validation_split=0.25, callbacks=[watch], verbose=0)
+    assert [len(one) for one in watch.seen] == [1, 1, 1]
+    model.fit(x, y, callbacks=[watch], verbose=0)
+    assert watch.seen is None
+
+
+def test_some_outputs_may_have_weights(tf):
+    x = tf.keras.Input((2,))
+    outputs = [tf.keras.layers.Dense(1, name=name)(x) for name in ("a", "b")]
+    model = tf.keras.Model(x, outputs)
+    model.compile("sgd", "mse")
+    data, targets = np.ones((4, 2)), {"a": np.ones(4), "b": np.ones(4)}
+    whole = model.evaluate(data, targets, verbose=0)[0]
+    a = model.evaluate(data, targets, sample_weight={"b": np.zeros(4)}, verbose=0)[0]
+    b = model.evaluate(data, targets, sample_weight={"a": np.zeros(4)}, verbose=0)[0]
+    np.testing.assert_allclose(a + b, whole, rtol=1e-5)
+
+
+def test_helpers_that_are_gone(tf, tmp_path):
+    import h5py
+    from keras.utils import HDF5Matrix, multi_gpu_model
+
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["x"] = np.arange(12.0).reshape(6, 2)
+    assert HDF5Matrix(tmp_path / "data.h5", "x").shape == (6, 2)
+    some = HDF5Matrix(tmp_path / "data.h5", "x", 1, 3, normalizer=lambda rows: rows / 2)
+    assert some.tolist() == [[1.0, 1.5], [2.0, 2.5]]
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    assert multi_gpu_model(model, gpus=4) is model
+    assert tf.keras.backend.dtype(0.5) == "float32"
+
+
+def test_steps_of_keras_2_use_what_compile_was_given(tf):
+    class Model(tf.keras.Model):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+            self.compiled_metrics.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    def make(kind):
+        tf.keras.utils.set_random_seed(1)
+        x = tf.keras.Input((3,))
+        model = kind(x, tf.keras.layers.Dense(1, kernel_regularizer="l2")(x))
+        model.compile("sgd", "mse", metrics=["mae"])
+        return model
+
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 3)).astype("float32")
+    histories = [
+        make(kind).fit(x, y[:, :1], epochs=2, batch_size=4, shuffle=False, verbose=0).history
+        for kind in (Model, tf.keras.Model)
+    ]
+    for name in ("loss", "mae"):
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=1e-5)
+
+
+def test_functions_know_themselves(tf):
+    @tf.function(input_signature=[tf.TensorSpec(shape=None, dtype=tf.float32)])
+    def cube(x):
+        return x**3
+
+    assert cube.python_function(2) == 8
+    assert float(cube.get_concrete_function(tf.constant(2.0))(tf.constant(2.0))) == 8
+
+
+def test_lookups_without_a_place_for_unknown_words_are_traced(tf):
+    class Halves(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.lookup = tf.keras.layers.StringLookup(
+                vocabulary=["a", "b", "c"], mask_token=None, num_oov_indices=0
+            )
+            self.embedding = tf.keras.layers.Embedding(3, 2)
+
+        def call(self, inputs):
+            return self.embedding(self.lookup(inputs))
+
+    word = tf.keras.Input((), dtype=tf.string)
+    model = tf.keras.Model(word, Halves()(word))
+    assert model.predict(np.array(["b", "c"]), verbose=0).shape == (2, 2)
+    with pytest.raises(ValueError, match="Not in it: \\['d'\\]"):
+        model.predict(np.array(["d"]), verbose=0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from minikeras import config as settings
 from minikeras.engine import registry
+from minikeras.engine.context import state
 from minikeras.engine.serialization import safe_mode
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
@@ -336,7 +337,9 @@ class IndexLookup(CategoryLayer):
 
     def _place_unknown(self, values: np.ndarray, indices: np.ndarray) -> None:
         places = indices == -1
-        if not places.any():
+        if state.inferring:
+            indices[places] = 0  # of made-up tokens
+        if not places.any() or state.inferring:
             return
         unknown = values[places]
         if self.num_oov_indices == 0:

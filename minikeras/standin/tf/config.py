@@ -20,6 +20,7 @@ def list_logical_devices(device_type: str | None = None) -> list:
 
 
 get_visible_devices = list_physical_devices
+list_local_devices = list_logical_devices
 
 
 def _nothing(*_: Any, **__: Any) -> None:

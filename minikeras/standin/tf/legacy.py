@@ -50,7 +50,27 @@ class ConfigProto(_Options):
         super().__init__(**settings)
 
 
-class Session:
+class Graph:
+    """What scripts put models in. It holds nothing."""
+
+    def as_default(self) -> Graph:
+        """Itself, for `with`."""
+        return self
+
+    def __enter__(self) -> Graph:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        return None
+
+    def finalize(self) -> None:
+        """Does nothing."""
+
+
+get_default_graph = Graph
+
+
+class Session(Graph):
     """What scripts make to set GPU options. It computes nothing.
 
     Args:
@@ -73,16 +93,6 @@ class Session:
 
     def close(self) -> None:
         """Does nothing."""
-
-    def as_default(self) -> Session:
-        """Itself, for `with`."""
-        return self
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        return None
 
 
 InteractiveSession = Session

@@ -85,13 +85,14 @@ class TensorSpec:
     """Shape and dtype of a tensor.
 
     Args:
-        shape: Tuple of integers and None.
+        shape: Tuple of integers and None; or None: any.
         dtype: A dtype. Defaults to float32.
         name: String or None.
     """
 
     def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None) -> None:
-        self.shape = TensorShape(shape)
+        # Of None any.
+        self.shape: Any = shape if shape is None else TensorShape(shape)
         self.dtype = as_dtype(dtype)
         self.name = name
 
@@ -102,7 +103,8 @@ class TensorSpec:
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether a tensor or spec fits."""
-        return as_dtype(other.dtype) == self.dtype and self.shape.is_compatible_with(other.shape)
+        fits = self.shape is None or self.shape.is_compatible_with(other.shape)
+        return fits and as_dtype(other.dtype) == self.dtype
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
