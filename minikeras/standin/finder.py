@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib import import_module
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from minikeras.standin.missing import reason
@@ -81,6 +81,16 @@ def homes_of(name: str) -> tuple[str, ...] | None:
     return () if name in _BRIDGES else None
 
 
+def _behind(home: str) -> Any:
+    """The module, or the part of its `SPACES` that is named behind a colon."""
+    name, _, space = home.partition(":")
+    module = import_module(name)
+    if not space:
+        return module
+    names = module.SPACES[space]
+    return SimpleNamespace(**names, __all__=list(names))
+
+
 def _keras_home(path: str) -> str | None:
     if path.partition(".")[0] in _INTERNAL:
         return None
@@ -144,7 +154,7 @@ class StandIn(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         for home in self._homes:
-            module = import_module(home)
+            module = _behind(home)
             if home.startswith(_TENSORFLOW) and name not in module.__all__:
                 continue
             try:
@@ -164,7 +174,7 @@ class StandIn(ModuleType):
     def _public(self) -> list[str]:
         names: set[str] = set()
         for home in self._homes:
-            module = import_module(home)
+            module = _behind(home)
             names.update(getattr(module, "__all__", None) or dir(module))
             if home.startswith("minikeras.") and "standin" not in home:
                 old = import_module("minikeras.dialects.names").NAMES
@@ -186,7 +196,7 @@ class StandIn(ModuleType):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """For `layers.merge`, which was a module in Keras 2 and a function in Keras 1."""
         for home in self._homes:
-            module: Any = import_module(home)
+            module: Any = _behind(home)
             if callable(module):
                 return module(*args, **kwargs)
         raise TypeError(f"The module `{self.__name__}` is not callable.")

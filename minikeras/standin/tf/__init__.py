@@ -16,39 +16,43 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HERE = __name__
-_TOP = ("top", "tensors", "dtypes", "objects", "math", "initializers", "legacy")
-# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras.
+_TOP = ("top", "tensors", "dtypes", "objects", "math", "small:initializers", "legacy")
+# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. Behind a
+# colon: the part of a module's `SPACES`.
 _HOMES: dict[str, tuple[str, ...]] = {
     "": _TOP,
-    "autograph": ("autograph",),
-    "autograph.experimental": ("autograph",),
-    "compat": ("compat",),
+    "autograph": ("small:autograph",),
+    "autograph.experimental": ("small:autograph",),
+    "compat": ("small:compat",),
     "compat.v1": _TOP,
     "compat.v1.data": ("data",),
-    "compat.v1.logging": ("logging",),
+    "compat.v1.logging": ("small:logging",),
     "compat.v1.losses": ("minikeras.losses",),
     "compat.v1.train": (),
     "compat.v2": _TOP,
-    "config": ("config",),
-    "config.experimental": ("config",),
-    "config.optimizer": ("config",),
-    "config.threading": ("config",),
+    "config": ("small:config",),
+    "config.experimental": ("small:config",),
+    "config.optimizer": ("small:config",),
+    "config.threading": ("small:config",),
     "data": ("data",),
     "data.experimental": ("data", "csv"),
     "debugging": ("debugging",),
-    "distribute": ("distribute",),
-    "distribute.experimental": ("distribute",),
+    "distribute": ("small:distribute",),
+    "distribute.experimental": ("small:distribute",),
     "dtypes": ("dtypes",),
-    "errors": ("errors",),
+    "errors": ("small:errors",),
     "experimental": (),
     "experimental.numpy": ("numpy",),
     "image": ("image",),
-    "initializers": ("minikeras.initializers", "initializers"),
+    "initializers": (
+        "minikeras.initializers",
+        "small:initializers",
+    ),
     "io": ("io",),
-    "io.gfile": ("gfile",),
-    "gfile": ("gfile",),
+    "io.gfile": ("small:gfile",),
+    "gfile": ("small:gfile",),
     "linalg": ("linalg",),
-    "logging": ("logging",),
+    "logging": ("small:logging",),
     "lookup": ("lookup",),
     "lookup.experimental": ("lookup",),
     "losses": ("minikeras.losses",),
@@ -59,7 +63,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "optimizers.schedules": ("minikeras.optimizers.schedules",),
     "python": (),
     "python.client": (),
-    "python.client.device_lib": ("config",),
+    "python.client.device_lib": ("small:config",),
     "python.framework": (),
     "python.framework.ops": ("legacy",),
     "random": ("random",),
@@ -67,11 +71,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "signal": ("signal",),
     "strings": ("strings",),
     "summary": ("summary",),
-    "test": ("test",),
+    "test": ("small:test",),
     "train": ("train",),
     "types": (),
     "types.experimental": ("tensors",),
-    "version": ("version",),
+    "version": ("small:version",),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minikeras.ops.base import array_of
 from minikeras.standin.tf import public
-from minikeras.standin.tf.errors import InvalidArgumentError
+from minikeras.standin.tf.small import InvalidArgumentError
 
 
 def _check(holds: Any, what: str, message: Any) -> None:
