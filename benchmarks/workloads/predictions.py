@@ -4,7 +4,9 @@ import numpy as np
 
 ORDER = 80
 # Rows, and the workload whose model predicts.
+SIZES = {"tiny-mlp": [8, 12, 8, 1], "mlp-adam-128": [784, 512, 512, 10]}
 VARIANTS = {
+    "predict-tiny-1": {"model": "tiny-mlp", "rows": 1},
     **{f"predict-mlp-{rows}": {"model": "mlp-adam-128", "rows": rows} for rows in (1, 32, 10000)},
     **{f"predict-cnn-{rows}": {"model": "cnn-28x28", "rows": rows} for rows in (1, 32, 10000)},
     **{f"predict-lstm-{rows}": {"model": "lstm", "rows": rows} for rows in (1, 32, 2000)},
@@ -49,9 +51,8 @@ def variant(model: str, rows: int, method: str = "predict") -> dict:
         from onnx_file import dense_network
 
         options = onnxruntime.SessionOptions()
-        sizes = [784, 512, 512, 10]
         session = onnxruntime.InferenceSession(
-            dense_network(sizes), options, providers=["CPUExecutionProvider"]
+            dense_network(SIZES[model]), options, providers=["CPUExecutionProvider"]
         )
         x, _ = inputs()
         return lambda: session.run(None, {"x": x})
@@ -59,8 +60,8 @@ def variant(model: str, rows: int, method: str = "predict") -> dict:
     def floor_call():
         from floors import arrays
 
-        sizes = [784, 512, 512, 10]
-        x, *weights = arrays((rows, 784), *zip(sizes, sizes[1:]))
+        sizes = SIZES[model]
+        x, *weights = arrays((rows, sizes[0]), *zip(sizes, sizes[1:]))
 
         def run():
             y = x
@@ -73,7 +74,7 @@ def variant(model: str, rows: int, method: str = "predict") -> dict:
     offers = {"call": call}
     if method == "predict":
         offers["torch_call"] = torch_call
-        if model == "mlp-adam-128":
+        if model in SIZES:
             offers.update(onnx_call=onnx_call, floor_call=floor_call)
     title = (
         f"{method} of {rows} row{'s' if rows > 1 else ''}: {base.TITLE.split(',', 1)[1].strip()}"

@@ -344,7 +344,7 @@ class Dense(QuantizableWeight):
     def infer(self, run: Any, x: Any) -> Any:
         if x.ndim != 2 or self.altered:
             return self.forward(Context(run), x)
-        z = matmul(x, self._kernel.array)
+        z = (np.dot if len(x) <= 32 else matmul)(x, self._kernel.array)
         if self.bias is not None:
             z += self.bias.array
         return activate(INFERENCE_CONTEXT, self.activation, z)

@@ -136,8 +136,6 @@ class Steps(Compiled):
     # Programs
 
     def _get_program(self) -> Any:
-        from minikeras.training.programs import CallProgram, GraphProgram
-
         own = self.__dict__
         program = own.get("_program")
         if program is not None and own.get("_functional", self) is getattr(
@@ -149,6 +147,8 @@ class Steps(Compiled):
             graph_model is None or getattr(program, "functional", None) is graph_model
         ):
             return program
+        from minikeras.training.programs import CallProgram, GraphProgram
+
         program = CallProgram(self) if graph_model is None else GraphProgram(self)
         self.__dict__.update(_program=program, _stepper=None)
         return program

@@ -11,7 +11,7 @@ import numpy as np
 from minikeras.engine import dtypes, tree
 from minikeras.engine.context import Run
 from minikeras.engine.recording import Recording
-from minikeras.engine.symbolic import Tensor
+from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.training.arrays import ArrayBatches
 
 
@@ -28,6 +28,8 @@ class GraphProgram:
         first = self.graph.inputs[0]
         self.dtype = dtypes.numpy_dtype(first.dtype)
         self.row_shape = first.shape[1:] if self.single else None
+        # Products with larger weights BLAS shares out even for one row.
+        self.small = all(one.array.size <= 8192 for one in model.weights)
 
     def inputs(self, x: Any) -> list:
         """`x` as the flat list of arrays the graph takes."""
@@ -60,9 +62,12 @@ class GraphProgram:
 
     def pack(self, outputs: list) -> Any:
         """The outputs in the model's structure."""
+        outputs = [dtypes.plain_array(one) for one in outputs]
+        if isinstance(self.symbolic, KerasTensor):
+            return outputs[0]
         from minikeras.models.functional import pack_outputs
 
-        return pack_outputs(self.functional, [dtypes.plain_array(one) for one in outputs])
+        return pack_outputs(self.functional, outputs)
 
 
 class CallProgram:

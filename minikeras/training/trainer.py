@@ -12,7 +12,7 @@ from minikeras.engine import rng, tree
 from minikeras.engine.context import INFERENCE, Run
 from minikeras.engine.spelling import runs_unedited, tell_as_before, understands_old
 from minikeras.engine.variable import plain
-from minikeras.kernels.parallel import enter, leave, sharing
+from minikeras.kernels.parallel import sharing
 from minikeras.training.overriding import Steps, as_tensors
 from minikeras.training.programs import batches_at_once, joined_outputs
 
@@ -317,11 +317,8 @@ class Trainer(Steps):
         ):
             program = self._get_program()
             if program.graph is not None:
-                enter()
-                try:
-                    outputs, _, _ = program.forward(INFERENCE_RUN, x)
-                finally:
-                    leave()
+                forward = program.forward if program.small else sharing(program.forward)
+                outputs, _, _ = forward(INFERENCE_RUN, x)
                 return program.pack([_owned(array, x) for array in outputs])
         return self._predict_source(x, batch_size, verbose, steps, callbacks)
 
