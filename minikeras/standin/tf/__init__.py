@@ -2,7 +2,7 @@
 
 What is computed is computed at once, by `minikeras.ops`, on the CPU. Gradients are those of
 `minikeras.GradientTape`; `tf.function` returns its argument. What is not here says so when it is
-asked for (`minikeras.standin.missing`).
+asked for (`minikeras.standin.finder`).
 
 >>> import minikeras
 >>> with minikeras.install_as_keras():
@@ -16,39 +16,40 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HERE = __name__
-_TOP = ("top", "tensors", "dtypes", "objects", "math", "initializers", "legacy")
-# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras.
+_TOP = ("top", "tensors", "dtypes", "objects", "math", "small", "legacy")
+# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. After a
+# colon the list of the names that are meant.
 _HOMES: dict[str, tuple[str, ...]] = {
     "": _TOP,
-    "autograph": ("autograph",),
-    "autograph.experimental": ("autograph",),
-    "compat": ("compat",),
+    "autograph": ("small:AUTOGRAPH",),
+    "autograph.experimental": ("small:AUTOGRAPH",),
+    "compat": ("small:COMPAT",),
     "compat.v1": _TOP,
     "compat.v1.data": ("data",),
-    "compat.v1.logging": ("logging",),
+    "compat.v1.logging": ("small:LOGGING",),
     "compat.v1.losses": ("minikeras.losses",),
     "compat.v1.train": (),
     "compat.v2": _TOP,
-    "config": ("config",),
-    "config.experimental": ("config",),
-    "config.optimizer": ("config",),
-    "config.threading": ("config",),
+    "config": ("small:CONFIG",),
+    "config.experimental": ("small:CONFIG",),
+    "config.optimizer": ("small:CONFIG",),
+    "config.threading": ("small:CONFIG",),
     "data": ("data",),
     "data.experimental": ("data", "csv"),
-    "debugging": ("debugging",),
-    "distribute": ("distribute",),
-    "distribute.experimental": ("distribute",),
+    "debugging": ("small:DEBUGGING",),
+    "distribute": ("small:DISTRIBUTE",),
+    "distribute.experimental": ("small:DISTRIBUTE",),
     "dtypes": ("dtypes",),
-    "errors": ("errors",),
+    "errors": ("small:ERRORS",),
     "experimental": (),
     "experimental.numpy": ("numpy",),
     "image": ("image",),
-    "initializers": ("minikeras.initializers", "initializers"),
+    "initializers": ("minikeras.initializers", "small:INITIALIZERS"),
     "io": ("io",),
-    "io.gfile": ("gfile",),
-    "gfile": ("gfile",),
+    "io.gfile": ("small:GFILE",),
+    "gfile": ("small:GFILE",),
     "linalg": ("linalg",),
-    "logging": ("logging",),
+    "logging": ("small:LOGGING",),
     "lookup": ("lookup",),
     "lookup.experimental": ("lookup",),
     "losses": ("minikeras.losses",),
@@ -59,7 +60,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "optimizers.schedules": ("minikeras.optimizers.schedules",),
     "python": (),
     "python.client": (),
-    "python.client.device_lib": ("config",),
+    "python.client.device_lib": ("small:CONFIG",),
     "python.framework": (),
     "python.framework.ops": ("legacy",),
     "random": ("random",),
@@ -67,11 +68,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "signal": ("signal",),
     "strings": ("strings",),
     "summary": ("summary",),
-    "test": ("test",),
+    "test": ("small:TEST",),
     "train": ("train",),
     "types": (),
     "types.experimental": ("tensors",),
-    "version": ("version",),
+    "version": ("small:VERSIONS",),
 }
 
 

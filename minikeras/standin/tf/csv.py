@@ -14,7 +14,7 @@ from minikeras.ops.base import array_of
 from minikeras.standin.tf import public
 from minikeras.standin.tf.data import Dataset
 from minikeras.standin.tf.dtypes import as_dtype
-from minikeras.standin.tf.gfile import glob
+from minikeras.standin.tf.small import glob
 from minikeras.standin.tf.tensors import constant
 
 _AT_ONCE = 1024  # lines of a file

@@ -228,7 +228,7 @@ class Dataset(_Dataset):
     @staticmethod
     def list_files(file_pattern: Any, shuffle: bool | None = None, seed: Any = None) -> Dataset:
         """The files that fit a pattern, in any order unless `shuffle` is False."""
-        from minikeras.standin.tf.gfile import glob
+        from minikeras.standin.tf.small import glob
 
         patterns = file_pattern
         if hasattr(patterns, "shape"):

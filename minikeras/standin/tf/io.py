@@ -40,7 +40,7 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
 
 def matching_files(pattern: Any, name: Any = None) -> Any:
     """The names of the files that fit a pattern."""
-    from minikeras.standin.tf.gfile import glob
+    from minikeras.standin.tf.small import glob
 
     return constant(np.array([*glob(_name(pattern)), None], object)[:-1])
 
