@@ -180,6 +180,10 @@ def _display(*values: Any, **_: Any) -> None:
         print(repr(value), flush=True)
 
 
+def _nothing(*_: Any, **__: Any) -> None:
+    """Nothing to clear."""
+
+
 class _Shell:
     """What `get_ipython()` is in a notebook that runs without IPython: magics do nothing."""
 
@@ -291,6 +295,7 @@ _MOVED = {
     "sklearn.externals.joblib": "joblib",
     "sklearn.grid_search": "sklearn.model_selection",
 }
+_SHOWN = ("Audio", "HTML", "Image", "Markdown", "SVG", "display")
 _IMAGES = ("imread", "imresize", "imsave", "toimage")
 
 
@@ -305,6 +310,12 @@ def supply(source: str) -> list[str]:
         if name not in np.__dict__:
             setattr(np, name, _ALIASES[name])
             supplied.append(f"numpy.{name}")
+    if re.search(r"\b(from|import) IPython\b", source) and not _is_there("IPython"):
+        shown = ModuleType("IPython.display")
+        shown.__dict__.update(dict.fromkeys(_SHOWN, _display), clear_output=_nothing)
+        _put("IPython.display", shown)
+        sys.modules["IPython"].__dict__.update(display=shown, get_ipython=_Shell)
+        supplied.append("IPython.display")
     for old, today in _MOVED.items():
         last = old.rpartition(".")[2]
         if re.search(rf"\b{last}\b", source) and not _is_there(old) and _is_there(today):
