@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ _SPELLINGS = (
 )
 
 
-def resolve_monitor_name(name: str, logs: Mapping) -> str:
+def resolve_monitor_name(name: str, logs: Container) -> str:
     """The name under which `logs` has the metric that is called `name`.
 
     That is `name` itself if it is there, or else the same metric in another spelling (`acc` and

@@ -278,10 +278,12 @@ class HistoryDict(dict):
     """
 
     def __missing__(self, name: Any) -> Any:
-        resolved = resolve_monitor_name(name, self)
-        if resolved not in self:
+        if name not in self:
             raise KeyError(name)
-        return self[resolved]
+        return self[resolve_monitor_name(name, self.keys())]
+
+    def __contains__(self, name: Any) -> bool:
+        return resolve_monitor_name(name, self.keys()) in self.keys()
 
     def get(self, name: Any, default: Any = None) -> Any:
         """The values of a metric, under any spelling, or `default`."""

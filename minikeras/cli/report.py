@@ -17,8 +17,7 @@ from minikeras.dialects import calls, configs, constructors, names
 from minikeras.engine.layer import Layer
 from minikeras.engine.spelling import known_keywords
 from minikeras.optimizers import Optimizer
-from minikeras.standin.finder import _BY_LENGTH, ROOTS, StandIn, hint
-from minikeras.standin.missing import normalized
+from minikeras.standin.finder import _BY_LENGTH, ROOTS, StandIn, hint, normalized
 
 # Packages that compute with TensorFlow, whatever `tensorflow` means to the script.
 _ON_TENSORFLOW = frozenset(

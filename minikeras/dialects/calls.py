@@ -540,7 +540,8 @@ def find_of_model(model: Any, name: str) -> Any:
     """
     if name in _GONE_OF_MODELS:
         raise AttributeError(f"`model.{name}` is gone. Use {_GONE_OF_MODELS[name]}.")
-    warn_once(f"model.{name}", "model")
+    today = {"compiled_loss": "model.compute_loss", "compiled_metrics": "model.compute_metrics"}
+    warn_once(f"model.{name}", today.get(name, "model"))
     return _MODELS[name](model)
 
 

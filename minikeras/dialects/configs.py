@@ -465,10 +465,8 @@ def _output_padding(config: dict, shape: Any) -> None:
     order = config.get("data_format") or settings.image_data_format()
     sizes = shape[2:] if order in ("channels_first", "th") else shape[1:-1]
     same = config.get("padding") == "same"
-    kernel, strides = (
-        [one] * len(sizes) if isinstance(one, int) else one
-        for one in (config.get("kernel_size"), config.get("strides") or 1)
-    )
+    given: Any = (config.get("kernel_size"), config.get("strides") or 1)
+    kernel, strides = ([one] * len(sizes) if isinstance(one, int) else one for one in given)
     if None in sizes or same and not any(n % s for n, s in zip(sizes, strides)):
         return
     extra = [(n - (k % 2 if same else k)) % s for n, k, s in zip(sizes, kernel, strides)]

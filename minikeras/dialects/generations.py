@@ -156,11 +156,11 @@ def use(generation: int) -> None:
     # `Conv2D(filters, rows, columns)`: today the third number is the strides.
     orders = dict(spelling.OLD_ORDERS)
     _undo.append(lambda: spelling.OLD_ORDERS.update(orders))
-    for name, (today, place) in _WINDOWS.items():
-        spelling.OLD_ORDERS[today] = (*orders[today], (place, "whole"))
+    for old_name, (today, position) in _WINDOWS.items():
+        spelling.OLD_ORDERS[today] = (*orders[today], (position, "whole"))
         # One class under both names: scripts compare the types of layers.
-        setattr(layers, name, getattr(layers, today))
-        _undo.append(functools.partial(delattr, layers, name))
+        setattr(layers, old_name, getattr(layers, today))
+        _undo.append(functools.partial(delattr, layers, old_name))
     if generation == 1:
         _give_defaults(Trainer.fit, {"epochs": 10})
         for cls in (layers.Conv2D, layers.Conv3D):
@@ -201,7 +201,7 @@ def _give(cls: type, defaults: dict[str, Any], old: type | None) -> None:
     _undo.append(lambda: setattr(cls, "__init__", constructor))
 
 
-def _give_kernels_of_theano(cls: type) -> None:
+def _give_kernels_of_theano(cls: Any) -> None:
     """With channels first, arrays of weights begin with a kernel (filters, channels, *sizes)."""
 
     def get_weights(self: Any) -> list:

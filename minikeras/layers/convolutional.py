@@ -85,7 +85,7 @@ class BaseConv(LowRankAdaptation, ConvolutionLayer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "convolution_op" in cls.__dict__ and "call" not in cls.__dict__:
-            cls.call = BaseConv._call_around
+            cls.call = BaseConv._call_around  # type: ignore[method-assign,assignment]
         super().__init_subclass__(**kwargs)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
@@ -99,8 +99,10 @@ class BaseConv(LowRankAdaptation, ConvolutionLayer):
     def _call_around(self, inputs: Any) -> Any:
         y = self.convolution_op(inputs, self.kernel)
         if self.use_bias:
-            after = (None,) * self.rank if self.data_format == "channels_first" else ()
-            y = y + self.bias[(..., *after)]
+            bias = self.bias
+            for _ in range(self.rank * (self.data_format == "channels_first")):
+                bias = bias[..., None]
+            y = y + bias
         return y if self.activation is None else self.activation(y)
 
     @property

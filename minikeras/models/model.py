@@ -256,7 +256,7 @@ class Model(Trainer, Layer):
             self.built = True
         else:
             Layer.build_with(self, shapes, single)
-            self._load_late()
+        self._load_late()
 
     # Text
 

@@ -203,3 +203,22 @@ def test_images_and_splits_of_those_years(tmp_path):
     )
     done = minikeras("run", path, cwd=tmp_path)
     assert done.stdout == "2\n", done.stderr
+
+
+def test_notebooks_show_things_without_ipython(tmp_path, monkeypatch, capsys):
+    import sys
+
+    from minikeras.cli import run
+
+    for name in [one for one in sys.modules if one.partition(".")[0] == "IPython"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(run, "_is_there", lambda name: name in sys.modules)
+    source = "from IPython.display import HTML, clear_output, display\nclear_output(wait=True)\n"
+    try:
+        assert run.supply(source) == ["IPython.display"]
+        exec(source + "display(HTML('<b>'))\nfrom IPython import get_ipython\nget_ipython()")
+        assert run.supply("print('IPython')") == []
+    finally:
+        for name in ("IPython", "IPython.display"):
+            sys.modules.pop(name, None)
+    assert "<b>" in capsys.readouterr().out

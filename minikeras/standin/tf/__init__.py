@@ -2,7 +2,7 @@
 
 What is computed is computed at once, by `minikeras.ops`, on the CPU. Gradients are those of
 `minikeras.GradientTape`; `tf.function` returns its argument. What is not here says so when it is
-asked for (`minikeras.standin.missing`).
+asked for (`minikeras.standin.finder`).
 
 >>> import minikeras
 >>> with minikeras.install_as_keras():
@@ -16,43 +16,40 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HERE = __name__
-_TOP = ("top", "tensors", "dtypes", "objects", "math", "small:initializers", "legacy")
-# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. Behind a
-# colon: the part of a module's `SPACES`.
+_TOP = ("top", "tensors", "dtypes", "objects", "math", "small", "legacy")
+# Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. After a
+# colon the list of the names that are meant.
 _HOMES: dict[str, tuple[str, ...]] = {
     "": _TOP,
-    "autograph": ("small:autograph",),
-    "autograph.experimental": ("small:autograph",),
-    "compat": ("small:compat",),
+    "autograph": ("small:AUTOGRAPH",),
+    "autograph.experimental": ("small:AUTOGRAPH",),
+    "compat": ("small:COMPAT",),
     "compat.v1": _TOP,
     "compat.v1.data": ("data",),
-    "compat.v1.logging": ("small:logging",),
+    "compat.v1.logging": ("small:LOGGING",),
     "compat.v1.losses": ("minikeras.losses",),
     "compat.v1.train": (),
     "compat.v2": _TOP,
-    "config": ("small:config",),
-    "config.experimental": ("small:config",),
-    "config.optimizer": ("small:config",),
-    "config.threading": ("small:config",),
+    "config": ("small:CONFIG",),
+    "config.experimental": ("small:CONFIG",),
+    "config.optimizer": ("small:CONFIG",),
+    "config.threading": ("small:CONFIG",),
     "data": ("data",),
     "data.experimental": ("data", "csv"),
-    "debugging": ("debugging",),
-    "distribute": ("small:distribute",),
-    "distribute.experimental": ("small:distribute",),
+    "debugging": ("small:DEBUGGING",),
+    "distribute": ("small:DISTRIBUTE",),
+    "distribute.experimental": ("small:DISTRIBUTE",),
     "dtypes": ("dtypes",),
-    "errors": ("small:errors",),
+    "errors": ("small:ERRORS",),
     "experimental": (),
     "experimental.numpy": ("numpy",),
     "image": ("image",),
-    "initializers": (
-        "minikeras.initializers",
-        "small:initializers",
-    ),
+    "initializers": ("minikeras.initializers", "small:INITIALIZERS"),
     "io": ("io",),
-    "io.gfile": ("small:gfile",),
-    "gfile": ("small:gfile",),
+    "io.gfile": ("small:GFILE",),
+    "gfile": ("small:GFILE",),
     "linalg": ("linalg",),
-    "logging": ("small:logging",),
+    "logging": ("small:LOGGING",),
     "lookup": ("lookup",),
     "lookup.experimental": ("lookup",),
     "losses": ("minikeras.losses",),
@@ -63,7 +60,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "optimizers.schedules": ("minikeras.optimizers.schedules",),
     "python": (),
     "python.client": (),
-    "python.client.device_lib": ("small:config",),
+    "python.client.device_lib": ("small:CONFIG",),
     "python.framework": (),
     "python.framework.ops": ("legacy",),
     "random": ("random",),
@@ -71,11 +68,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "signal": ("signal",),
     "strings": ("strings",),
     "summary": ("summary",),
-    "test": ("small:test",),
+    "test": ("small:TEST",),
     "train": ("train",),
     "types": (),
     "types.experimental": ("tensors",),
-    "version": ("small:version",),
+    "version": ("small:VERSIONS",),
 }
 
 

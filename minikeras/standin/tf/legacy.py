@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minikeras.standin.missing import GRAPH
+from minikeras.standin.finder import GRAPH
 from minikeras.standin.tf import random as _random
 from minikeras.standin.tf.dtypes import cast
 

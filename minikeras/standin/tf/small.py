@@ -1,39 +1,42 @@
-"""The small modules of TensorFlow: `SPACES` says which names each has.
-
-One CPU, one replica, no GPUs; functions run as they are written; files by the standard library.
-"""
+"""Small modules of `tf`: each has the names that its list says."""
 
 from __future__ import annotations
 
 import contextlib
 import glob as _glob
-import logging
+import logging as _logging
 import os
 import shutil
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from minikeras import initializers
+import numpy as np
+
+from minikeras import initializers as _own
 from minikeras import ops as _ops
-from minikeras.standin.finder import TENSORFLOW_VERSION
+from minikeras.ops.base import array_of
+from minikeras.standin.finder import TENSORFLOW_VERSION as VERSION  # noqa: F401
 
-ops: Any = _ops
-_logger = logging.getLogger("tensorflow")
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    """Nothing: it says how something is computed, and never changes results."""
+# `tf.test`: there is no GPU.
+TEST = ["gpu_device_name", "is_built_with_cuda", "is_built_with_gpu_support", "is_gpu_available"]
 
 
-def no(*_: Any, **__: Any) -> bool:
+def is_gpu_available(*_: Any, **__: Any) -> bool:
     """False."""
     return False
 
 
-def yes() -> bool:
-    """True."""
-    return True
+is_built_with_cuda = is_built_with_gpu_support = is_gpu_available
+
+
+def gpu_device_name() -> str:
+    """The empty string."""
+    return ""
+
+
+# `tf.autograph`: functions run as they are written.
+AUTOGRAPH = ["do_not_convert", "set_loop_options", "set_verbosity"]
 
 
 def do_not_convert(func: Any = None) -> Any:
@@ -41,7 +44,12 @@ def do_not_convert(func: Any = None) -> Any:
     return (lambda one: one) if func is None else func
 
 
-# tf.compat
+def set_loop_options(*_: Any, **__: Any) -> None:
+    """Nothing."""
+
+
+# `tf.compat`: text and bytes.
+COMPAT = ["as_bytes", "as_str", "as_str_any", "as_text"]
 
 
 def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
@@ -58,13 +66,154 @@ def as_text(bytes_or_text: Any, encoding: str = "utf-8") -> str:
     )
 
 
+as_str = as_text
+
+
 def as_str_any(value: Any, encoding: str = "utf-8") -> str:
     """Anything as text."""
     return as_text(value, encoding) if isinstance(value, bytes) else str(value)
 
 
-# tf.config
+# `tf.logging` and `tf.compat.v1.logging`: Python's logging.
+DEBUG, INFO, WARN, ERROR, FATAL = 10, 20, 30, 40, 50
+WARNING = WARN
+_logger = _logging.getLogger("tensorflow")
+debug, info, warning, error, fatal, log = (
+    _logger.debug,
+    _logger.info,
+    _logger.warning,
+    _logger.error,
+    _logger.critical,
+    _logger.log,
+)
+warn = warning
 
+
+def set_verbosity(v: Any) -> None:
+    """From which level on there are messages."""
+    _logger.setLevel(v)
+
+
+def get_verbosity() -> int:
+    """From which level on there are messages."""
+    return _logger.getEffectiveLevel()
+
+
+LOGGING = (
+    "DEBUG ERROR FATAL INFO WARN WARNING debug error fatal get_verbosity info log set_verbosity"
+    " warn warning".split()
+)
+
+# `tf.errors`: for scripts that catch them. They are ValueErrors and the like.
+
+
+class OpError(Exception):
+    """An error of an operation."""
+
+
+class InvalidArgumentError(OpError, ValueError):
+    """An argument is wrong."""
+
+
+class OutOfRangeError(OpError, IndexError):
+    """There is no more."""
+
+
+class NotFoundError(OpError, FileNotFoundError):
+    """There is no such thing."""
+
+
+class ResourceExhaustedError(OpError, MemoryError):
+    """There is no room."""
+
+
+class UnimplementedError(OpError, NotImplementedError):
+    """It is not there."""
+
+
+class FailedPreconditionError(OpError):
+    """Something has to be done before."""
+
+
+class AbortedError(OpError):
+    """It was given up."""
+
+
+class InternalError(OpError):
+    """Something is broken."""
+
+
+class UnknownError(OpError):
+    """Something happened."""
+
+
+ERRORS = [
+    name
+    for name, one in list(globals().items())
+    if isinstance(one, type) and issubclass(one, OpError)
+]
+
+# TensorFlow's own names of initializers.
+constant_initializer = _own.Constant
+ones_initializer = _own.Ones
+orthogonal_initializer = _own.Orthogonal
+random_normal_initializer = _own.RandomNormal
+random_uniform_initializer = _own.RandomUniform
+truncated_normal_initializer = _own.TruncatedNormal
+zeros_initializer = _own.Zeros
+glorot_normal_initializer = _own.GlorotNormal
+glorot_uniform_initializer = _own.GlorotUniform
+variance_scaling_initializer = _own.VarianceScaling
+__all__ = INITIALIZERS = [name for name in globals() if name.endswith("_initializer")]
+
+# `tf.version`.
+GIT_VERSION = COMPILER_VERSION = "unknown"
+VERSIONS = ["COMPILER_VERSION", "GIT_VERSION", "VERSION"]
+
+
+# `tf.io.gfile`: files, by the standard library.
+def GFile(name: Any, mode: str = "r") -> Any:
+    """An open file."""
+    return open(name, mode, encoding=None if "b" in mode else "utf-8")
+
+
+FastGFile = Open = GFile
+exists, isdir, listdir, remove = os.path.exists, os.path.isdir, os.listdir, os.remove
+rmtree, rename, mkdir, join = shutil.rmtree, os.replace, os.mkdir, os.path.join
+
+
+def makedirs(path: Any) -> None:
+    """Makes a folder, and those above it, where there is none."""
+    os.makedirs(path, exist_ok=True)
+
+
+def glob(pattern: Any) -> list:
+    """The files that fit a pattern, or several."""
+    patterns: Any = [pattern] if isinstance(pattern, (str, bytes, os.PathLike)) else pattern
+    return sorted(found for one in patterns for found in _glob.glob(os.fsdecode(one)))
+
+
+def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
+    """Copies a file.
+
+    Raises:
+        FileExistsError: there is one, and it is not to be overwritten.
+    """
+    if os.path.exists(dst) and not overwrite:
+        raise FileExistsError(f"{dst} exists. Pass overwrite=True.")
+    shutil.copyfile(src, dst)
+
+
+Exists, IsDirectory, ListDirectory, Remove, MakeDirs = exists, isdir, listdir, remove, makedirs
+walk, stat = os.walk, os.stat
+
+
+GFILE = (
+    "Exists FastGFile GFile IsDirectory ListDirectory MakeDirs Open Remove copy exists"
+    " glob isdir join listdir makedirs mkdir remove rename rmtree stat walk".split()
+)
+
+# `tf.config`: one CPU, no GPUs.
 PhysicalDevice = namedtuple("PhysicalDevice", "name device_type")
 LogicalDevice = namedtuple("LogicalDevice", "name device_type")
 
@@ -79,6 +228,33 @@ def list_logical_devices(device_type: str | None = None) -> list:
     return [LogicalDevice("/device:CPU:0", "CPU")] if device_type in (None, "CPU") else []
 
 
+get_visible_devices = list_physical_devices
+list_local_devices = list_logical_devices
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Nothing: it says how devices are used, and never changes results."""
+
+
+set_memory_growth = set_visible_devices = set_virtual_device_configuration = _nothing
+set_logical_device_configuration = set_soft_device_placement = _nothing
+set_inter_op_parallelism_threads = set_intra_op_parallelism_threads = _nothing
+set_jit = set_experimental_options = set_synchronous_execution = _nothing
+# Everything is deterministic, and runs eagerly.
+enable_op_determinism = run_functions_eagerly = experimental_run_functions_eagerly = _nothing
+enable_tensor_float_32_execution = enable_mlir_bridge = _nothing
+
+
+def functions_run_eagerly() -> bool:
+    """True."""
+    return True
+
+
+def get_memory_growth(device: Any) -> bool:
+    """False."""
+    return False
+
+
 class LogicalDeviceConfiguration:
     """Limits of a device: kept, and without effect."""
 
@@ -86,7 +262,22 @@ class LogicalDeviceConfiguration:
         self.memory_limit = memory_limit
 
 
-# tf.distribute
+VirtualDeviceConfiguration = LogicalDeviceConfiguration
+
+
+CONFIG = (
+    "LogicalDevice LogicalDeviceConfiguration PhysicalDevice VirtualDeviceConfiguration"
+    " enable_mlir_bridge enable_op_determinism enable_tensor_float_32_execution"
+    " experimental_run_functions_eagerly functions_run_eagerly get_memory_growth"
+    " get_visible_devices list_local_devices list_logical_devices list_physical_devices"
+    " run_functions_eagerly set_experimental_options set_inter_op_parallelism_threads"
+    " set_intra_op_parallelism_threads set_jit set_logical_device_configuration"
+    " set_memory_growth set_soft_device_placement set_synchronous_execution"
+    " set_virtual_device_configuration set_visible_devices".split()
+)
+
+# `tf.distribute`: one replica.
+ops: Any = _ops
 
 
 class ReduceOp:
@@ -154,139 +345,93 @@ def get_strategy() -> Strategy:
     return _default
 
 
-# tf.errors: for scripts that catch them. They are ValueErrors and the like.
+DISTRIBUTE = "MirroredStrategy OneDeviceStrategy ReduceOp Strategy get_strategy".split()
 
 
-class OpError(Exception):
-    """An error of an operation."""
+# `tf.debugging`: checks.
+def _check(holds: Any, what: str, message: Any) -> None:
+    if not np.all(holds):
+        raise InvalidArgumentError(f"{message or ''} Condition not met: {what}.".strip())
 
 
-class InvalidArgumentError(OpError, ValueError):
-    """An argument is wrong."""
+def assert_equal(
+    x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
+    """All are equal."""
+    _check(array_of(x) == array_of(y), "x == y", message)
 
 
-class OutOfRangeError(OpError, IndexError):
-    """There is no more."""
+def assert_less(
+    x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
+    """All are less."""
+    _check(array_of(x) < array_of(y), "x < y", message)
 
 
-class NotFoundError(OpError, FileNotFoundError):
-    """There is no such thing."""
+def assert_greater(
+    x: Any, y: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
+    """All are greater."""
+    _check(array_of(x) > array_of(y), "x > y", message)
 
 
-class ResourceExhaustedError(OpError, MemoryError):
-    """There is no room."""
+def assert_near(
+    x: Any, y: Any, rtol: Any = None, atol: Any = None, message: Any = None, *_: Any, **__: Any
+) -> None:
+    """All are next to each other."""
+    a, b = array_of(x), array_of(y)
+    tolerance = 10 * np.finfo(np.result_type(a, b, np.float32)).eps
+    rtol, atol = (tolerance if one is None else one for one in (rtol, atol))
+    _check(np.abs(a - b) <= atol + rtol * np.abs(b), "x is near y", message)
 
 
-class UnimplementedError(OpError, NotImplementedError):
-    """It is not there."""
+def assert_positive(x: Any, message: Any = None, summarize: Any = None, name: Any = None) -> None:
+    """All are above 0."""
+    _check(array_of(x) > 0, "x > 0", message)
 
 
-class FailedPreconditionError(OpError):
-    """Something has to be done before."""
+def assert_non_negative(
+    x: Any, message: Any = None, summarize: Any = None, name: Any = None
+) -> None:
+    """None is below 0."""
+    _check(array_of(x) >= 0, "x >= 0", message)
 
 
-class AbortedError(OpError):
-    """It was given up."""
+def assert_shapes(shapes: Any, *_: Any, **__: Any) -> None:
+    """Each tensor has its shape; a name in a shape is one size everywhere."""
+    known: dict[Any, int] = {}
+    for tensor, shape in shapes.items() if isinstance(shapes, dict) else shapes:
+        _check(len(tensor.shape) == len(shape), f"shape {tensor.shape} fits {shape}", None)
+        for size, wanted in zip(tensor.shape, shape):
+            wanted = known.setdefault(wanted, size) if isinstance(wanted, str) else wanted
+            _check(wanted in (None, size), f"shape {tensor.shape} fits {shape}", None)
 
 
-class InternalError(OpError):
-    """Something is broken."""
+def assert_rank(x: Any, rank: Any, message: Any = None, name: Any = None) -> None:
+    """It has so many axes."""
+    _check(len(x.shape) == int(rank), f"rank {len(x.shape)} == {rank}", message)
 
 
-class UnknownError(OpError):
-    """Something happened."""
+def check_numerics(tensor: Any, message: Any, name: Any = None) -> Any:
+    """The tensor, if it is finite."""
+    if not np.isfinite(array_of(tensor)).all():
+        raise InvalidArgumentError(f"{message} : Tensor had NaN or Inf values.")
+    return tensor
 
 
-# tf.io.gfile
+def set_log_device_placement(enabled: bool) -> None:
+    """Nothing: there is one device."""
 
 
-def GFile(name: Any, mode: str = "r") -> Any:
-    """An open file."""
-    return open(name, mode, encoding=None if "b" in mode else "utf-8")
+def disable_traceback_filtering() -> None:
+    """Nothing: tracebacks are whole."""
 
 
-def makedirs(path: Any) -> None:
-    """Makes a folder, and those above it, where there is none."""
-    os.makedirs(path, exist_ok=True)
+enable_traceback_filtering = disable_traceback_filtering
 
 
-def glob(pattern: Any) -> list:
-    """The files that fit a pattern, or several."""
-    patterns: Any = [pattern] if isinstance(pattern, (str, bytes, os.PathLike)) else pattern
-    return sorted(found for one in patterns for found in _glob.glob(os.fsdecode(one)))
-
-
-def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
-    """Copies a file.
-
-    Raises:
-        FileExistsError: there is one, and it is not to be overwritten.
-    """
-    if os.path.exists(dst) and not overwrite:
-        raise FileExistsError(f"{dst} exists. Pass overwrite=True.")
-    shutil.copyfile(src, dst)
-
-
-_files = {
-    "GFile": GFile, "FastGFile": GFile, "Open": GFile, "exists": os.path.exists,
-    "isdir": os.path.isdir, "listdir": os.listdir, "remove": os.remove, "rmtree": shutil.rmtree,
-    "rename": os.replace, "mkdir": os.mkdir, "join": os.path.join, "makedirs": makedirs,
-    "glob": glob, "copy": copy, "walk": os.walk, "stat": os.stat,
-}  # fmt: skip
-_old = {"Exists": "exists", "IsDirectory": "isdir", "ListDirectory": "listdir", "Remove": "remove"}
-_devices = {"list_physical_devices", "list_logical_devices", "PhysicalDevice", "LogicalDevice"}
-_set = """set_memory_growth set_visible_devices set_virtual_device_configuration
-set_logical_device_configuration set_soft_device_placement set_inter_op_parallelism_threads
-set_intra_op_parallelism_threads set_jit set_experimental_options set_synchronous_execution
-enable_op_determinism run_functions_eagerly experimental_run_functions_eagerly
-enable_tensor_float_32_execution enable_mlir_bridge""".split()
-_strategies = ("MirroredStrategy", "OneDeviceStrategy", "ReduceOp", "Strategy", "get_strategy")
-_camel = {
-    "".join(word.title() for word in name.split("_")[:-1]): name
-    for name in """constant_initializer ones_initializer orthogonal_initializer
-    random_normal_initializer random_uniform_initializer truncated_normal_initializer
-    zeros_initializer glorot_normal_initializer glorot_uniform_initializer
-    variance_scaling_initializer""".split()
-}
-
-# Module -> name -> what it is.
-SPACES: dict[str, dict[str, Any]] = {
-    "autograph": {
-        "do_not_convert": do_not_convert, "set_loop_options": nothing, "set_verbosity": nothing,
-    },
-    "compat": {
-        "as_bytes": as_bytes, "as_str": as_text, "as_str_any": as_str_any, "as_text": as_text,
-    },
-    "config": {
-        **{name: globals()[name] for name in _devices},
-        **dict.fromkeys(_set, nothing),
-        "get_visible_devices": list_physical_devices,
-        "list_local_devices": list_logical_devices,
-        "functions_run_eagerly": yes,
-        "get_memory_growth": no,
-        "LogicalDeviceConfiguration": LogicalDeviceConfiguration,
-        "VirtualDeviceConfiguration": LogicalDeviceConfiguration,
-    },
-    "distribute": {name: globals()[name] for name in _strategies},
-    "errors": {
-        name: one
-        for name, one in list(globals().items())
-        if isinstance(one, type) and issubclass(one, OpError)
-    },
-    "gfile": {**_files, **{new: _files[name] for new, name in _old.items()}, "MakeDirs": makedirs},
-    "initializers": {name: getattr(initializers, own) for own, name in _camel.items()},
-    "logging": {
-        **{level: getattr(logging, level) for level in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")},
-        "WARNING": logging.WARNING, "debug": _logger.debug, "info": _logger.info,
-        "warning": _logger.warning, "warn": _logger.warning, "error": _logger.error,
-        "fatal": _logger.critical, "log": _logger.log, "set_verbosity": _logger.setLevel,
-        "get_verbosity": _logger.getEffectiveLevel,
-    },
-    "test": {
-        "gpu_device_name": str, "is_built_with_cuda": no, "is_built_with_gpu_support": no,
-        "is_gpu_available": no,
-    },
-    "version": {
-        "VERSION": TENSORFLOW_VERSION, "GIT_VERSION": "unknown", "COMPILER_VERSION": "unknown",
-    },
-}  # fmt: skip
+DEBUGGING = (
+    "assert_equal assert_greater assert_less assert_near assert_non_negative"
+    " assert_positive assert_rank assert_shapes check_numerics disable_traceback_filtering"
+    " enable_traceback_filtering set_log_device_placement".split()
+)

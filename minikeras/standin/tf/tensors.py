@@ -166,6 +166,8 @@ class _Part(Tensor):
     """What a variable has at some places, which may be assigned to."""
 
     __slots__ = ("variable", "key")
+    variable: Any
+    key: Any
 
     def assign(self, value: Any, name: Any = None) -> Any:
         """Set these places alone; returns the variable."""
