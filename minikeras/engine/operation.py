@@ -346,7 +346,9 @@ class Operation:
         if isinstance(config.get("dtype"), dict):
             from minikeras.engine import dtype_policy
 
-            config["dtype"] = dtype_policy.get(config["dtype"])
+            policy = dtype_policy.get(config["dtype"])
+            # Constructors of one's own may look for a name, as Keras gives them.
+            config["dtype"] = policy.name if type(policy) is dtype_policy.DTypePolicy else policy
         rest = _take_unaccepted(cls, config)
         try:
             made = cls(**config)

@@ -66,10 +66,11 @@ class InputLayer(Layer):
         super().__init__(name=name, **kwargs)
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
-                if not isinstance(input_tensor, (np.ndarray, Tensor, Variable)):
+                value = isinstance(input_tensor, (np.ndarray, Tensor, Variable))
+                if not value or shape is not None or batch_shape is not None:
                     raise ValueError(
-                        "Argument `input_tensor` must be a KerasTensor, or the value of this input."
-                        f" Received: {input_tensor!r} of type {type(input_tensor)}"
+                        "Argument `input_tensor` must be a KerasTensor, or the value of this input,"
+                        f" without a shape. Received: {input_tensor!r} of type {type(input_tensor)}"
                     )
                 # A value, as in Keras 2: what is computed from it needs no data for this input.
                 self.__dict__["_held"] = input_tensor

@@ -166,3 +166,14 @@ def test_config_of_a_subclass_makes_the_same_layer():
     layer = Sized(5, name="five", dtype="float64")
     again = Sized.from_config(layer.get_config())
     assert (again.units, again.name, again.dtype) == (5, "five", "float64")
+
+
+def test_constructors_get_the_name_of_a_plain_policy():
+    class Named(keras.layers.Dense):
+        def __init__(self, units, dtype=None, **options):
+            self.seen = dtype
+            super().__init__(units, dtype=dtype, **options)
+
+    for dtype, seen in (("bfloat16", str), ("int8_from_float32", keras.dtype_policies.DTypePolicy)):
+        layer = Named.from_config(keras.layers.Dense(2, dtype=dtype).get_config())
+        assert isinstance(layer.seen, seen) and layer.dtype_policy.name == dtype
