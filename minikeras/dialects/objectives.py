@@ -292,8 +292,8 @@ def without_prefixes(metrics: Any, outputs: list[str]) -> Any:
     if "class_name" not in metrics:
         return {key: without_prefixes(one, outputs) for key, one in metrics.items()}
     config = metrics.get("config")
-    name = config.get("name") if isinstance(config, dict) else None
-    found = [one for one in outputs if isinstance(name, str) and name.startswith(f"{one}_")]
-    if not found:
+    name = str(config.get("name")) if isinstance(config, dict) else ""
+    found = [one for one in outputs if name.startswith(f"{one}_")]
+    if config is None or not found:
         return metrics
     return {**metrics, "config": {**config, "name": name[len(max(found, key=len)) + 1 :]}}
