@@ -346,7 +346,9 @@ class Operation:
         if isinstance(config.get("dtype"), dict):
             from minikeras.engine import dtype_policy
 
-            config["dtype"] = dtype_policy.get(config["dtype"])
+            policy = dtype_policy.get(config["dtype"])
+            plain = type(policy) is dtype_policy.DTypePolicy
+            config["dtype"] = policy.name if plain else policy
         rest = _take_unaccepted(cls, config)
         try:
             made = cls(**config)
