@@ -165,22 +165,6 @@ def today(names: Any, version: Any) -> Any:
     return rename(names)
 
 
-def without_prefixes(metrics: Any, outputs: list[str]) -> Any:
-    """Configs of metrics without the name of their output, which tf.keras put before theirs."""
-    if isinstance(metrics, list):
-        return [without_prefixes(one, outputs) for one in metrics]
-    if not isinstance(metrics, dict) or len(outputs) < 2:
-        return metrics
-    if "class_name" not in metrics:
-        return {key: without_prefixes(one, outputs) for key, one in metrics.items()}
-    config = metrics.get("config")
-    name = config.get("name") if isinstance(config, dict) else None
-    found = [one for one in outputs if isinstance(name, str) and name.startswith(f"{one}_")]
-    if not found:
-        return metrics
-    return {**metrics, "config": {**config, "name": name[len(max(found, key=len)) + 1 :]}}
-
-
 @registry.optimizers.register("keras2_rmsprop")
 class RMSprop(optimizers.RMSprop):
     """RMSprop with `epsilon` outside the root (inside, with momentum)."""
@@ -281,3 +265,19 @@ class Adam(_OneAhead, optimizers.Adam):
 @registry.optimizers.register("keras2_adamax")
 class Adamax(_OneAhead, optimizers.Adamax):
     """Adamax of Keras 2.1 to 2.3."""
+
+
+def without_prefixes(metrics: Any, outputs: list[str]) -> Any:
+    """Configs of metrics without the name of their output, which tf.keras put before theirs."""
+    if isinstance(metrics, list):
+        return [without_prefixes(one, outputs) for one in metrics]
+    if not isinstance(metrics, dict) or len(outputs) < 2:
+        return metrics
+    if "class_name" not in metrics:
+        return {key: without_prefixes(one, outputs) for key, one in metrics.items()}
+    config = metrics.get("config")
+    name = str(config.get("name")) if isinstance(config, dict) else ""
+    found = [one for one in outputs if name.startswith(f"{one}_")]
+    if config is None or not found:
+        return metrics
+    return {**metrics, "config": {**config, "name": name[len(max(found, key=len)) + 1 :]}}

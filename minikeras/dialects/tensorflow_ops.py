@@ -6,6 +6,7 @@ them, so only those are known that compute something from what they are given.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -129,7 +130,12 @@ class TFOpLambda(Layer):
             sizes = np.ravel(tree.flatten(_known([args[1:], kwargs.get("shape", ())])))
             shape = tuple(None if np.isnan(one) or one < 0 else int(one) for one in sizes)
             return KerasTensor(shape, args[0].dtype)
-        spec = self._infer_output_spec(args, kwargs)
+        if len(args) == 1 and [*inspect.signature(self._run).parameters] == ["x", "name"]:
+            # Element by element: one shows what becomes of all.
+            one = self._infer_output_spec((KerasTensor((1,), args[0].dtype),), {})
+            spec: Any = KerasTensor(args[0].shape, one.dtype)
+        else:
+            spec = self._infer_output_spec(args, kwargs)
         tensors = [one for one in tree.flatten([args, kwargs]) if isinstance(one, KerasTensor)]
         if isinstance(spec, KerasTensor) and all(hasattr(one, "_sizes") for one in tensors):
             if short != "cast":

@@ -17,6 +17,10 @@ from minikeras.engine.symbolic import KerasTensor
 _local = threading.local()
 # Values of variables that are no larger are made at once.
 _LARGE = 2**14
+_TRUST = (
+    ", far more than belongs to a model of this kind. If you trust its source, pass"
+    " `safe_mode=False`, or call `minikeras.config.enable_unsafe_deserialization()` first."
+)
 
 
 class Budget:
@@ -70,9 +74,7 @@ def charge(shape: Any, itemsize: int, what: str) -> None:
         raise ValueError(
             f"The configuration asks for weights of more than {budget.limit:,} bytes (at {what!r},"
             " of"
-            f" shape {tuple(shape)}), far more than belongs to a model of this kind. If you trust"
-            " its source, pass `safe_mode=False`, or call"
-            " `minikeras.config.enable_unsafe_deserialization()` first."
+            f" shape {tuple(shape)}){_TRUST}"
         )
 
 
@@ -116,8 +118,7 @@ def assert_small(operation: Any, args: Any, kwargs: Any, tried: bool = False) ->
     if total > _VALUES:
         raise ValueError(
             f"{type(operation).__name__} would make {total:,} values to find out the shape of its"
-            " output, far more than belongs to a model of this kind. If you trust its source, pass"
-            " `safe_mode=False`, or call `minikeras.config.enable_unsafe_deserialization()` first."
+            f" output{_TRUST}"
         )
 
 

@@ -44,7 +44,6 @@ def _texts(model: Any) -> dict[str, str]:
 
 def write_to(file: Any, model: Any) -> None:
     """Write a whole model as a `.keras` archive to an open binary file."""
-    import os
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +56,6 @@ def write_to(file: Any, model: Any) -> None:
 
 def write_folder(path: str, model: Any) -> None:
     """Write what an archive holds as files of a folder, which is whole or as it was."""
-    import os
     import shutil
     import tempfile
 
@@ -93,15 +91,11 @@ def write_folder(path: str, model: Any) -> None:
 
 def is_folder(path: Any) -> bool:
     """Whether a folder holds what an archive does."""
-    import os
-
     return os.path.isfile(os.path.join(path, _CONFIG))
 
 
 def pack_folder(path: Any) -> io.BytesIO:
     """The files of a folder as an archive in memory; links are refused."""
-    import os
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         wanted = [_METADATA, _CONFIG, _WEIGHTS]
@@ -118,7 +112,6 @@ def pack_folder(path: Any) -> io.BytesIO:
 
 def _assets(model: Any) -> list[tuple[str, bytes]]:
     """The files that layers keep beside their variables."""
-    import os
     import tempfile
 
     found = []
@@ -184,7 +177,6 @@ def _version(archive: zipfile.ZipFile) -> Any:
 
 
 def _read_assets(archive: zipfile.ZipFile, model: Any) -> None:
-    import os
     import tempfile
 
     names = [name for name in archive.namelist() if name.startswith("assets/")]

@@ -82,6 +82,11 @@ def pieces(layer: Any, shapes: list, names: list, origin: Origin) -> list[Piece]
         first, second = first + trainable, second + other
         if not positions:
             continue
+        last = [names[position].rpartition("/")[2] for position in positions]
+        today = [variable.name for variable in legacy_order(part)]
+        if origin.generation == 3 and sorted(last) == sorted(set(today)):
+            # A layer that became float8 has its weights in another order than one made so.
+            positions = [positions[last.index(name)] for name in today]
         own = [shapes[position] for position in positions]
         own_names = [names[position] for position in positions]
         convert = _conversion(part, own, own_names, origin)

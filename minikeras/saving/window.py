@@ -29,7 +29,30 @@ _LARGEST_HEAP = 2**22
 _OBJECT_HEADER = 16
 
 
-class Window(io.RawIOBase):
+class _Part(io.RawIOBase):
+    """Part of a file, with a position in it."""
+
+    position = size = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position."""
+        self.position = (0, self.position, self.size)[whence] + offset
+        return self.position
+
+    def tell(self) -> int:
+        """The position."""
+        return self.position
+
+
+class Window(_Part):
     """Bytes `start` to `start + size` of an open file, for reading.
 
     Args:
@@ -50,27 +73,8 @@ class Window(io.RawIOBase):
             self.handle = source
             whole = os.fstat(source).st_size
         self.size = whole - start if size is None else min(size, max(0, whole - start))
-        self.position = 0
         # No file needs every byte read this often; a damaged one may lead in circles.
         self.reads_left = 100_000 + self.size // 16
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position within the part."""
-        base = (0, self.position, self.size)[whence]
-        self.position = base + offset
-        return self.position
-
-    def tell(self) -> int:
-        """The position within the part."""
-        return self.position
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer, as far as the part goes."""
@@ -143,7 +147,7 @@ class Window(io.RawIOBase):
         super().close()
 
 
-class Output(io.RawIOBase):
+class Output(_Part):
     """A file that HDF5 writes to, and that fails only when it is asked.
 
     HDF5 does not survive a full disk: objects that it could not write bring the process down when
@@ -158,29 +162,11 @@ class Output(io.RawIOBase):
         super().__init__()
         self.handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
         self.start = start
-        self.position = self.size = 0
         self.error: OSError | None = None
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def writable(self) -> bool:
         """Always."""
         return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position."""
-        self.position = (0, self.position, self.size)[whence] + offset
-        return self.position
-
-    def tell(self) -> int:
-        """The position."""
-        return self.position
 
     def write(self, data: Any) -> int:
         """Write, unless that failed before."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,13 @@ class Savers:
         self.living.append(int(self.process.stdout.readline()))
 
     def kill(self):
-        os.kill(self.living[-1], signal.SIGKILL)
-        self.living.pop()
+        process = self.living.pop()
+        os.kill(process, signal.SIGKILL)
+        # A busy machine takes its time to end it.
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)
+                time.sleep(0.001)
 
     def __enter__(self):
         return self

@@ -298,3 +298,130 @@ def test_type_specifications_of_tensorflow():
         keras.saving.deserialize_keras_object(record)
     with pytest.raises(TypeError, match="Expected 'config' to be a list or a tuple"):
         keras.saving.deserialize_keras_object({**record, "config": "float32"})
+
+
+def masked_sum(version):
+    config = functional(
+        start("x", 2),
+        layer("Embedding", "e", [[["x", 0, 0, {}]]], input_dim=5, output_dim=2, mask_zero=True),
+        layer("Embedding", "f", [[["x", 0, 0, {}]]], input_dim=5, output_dim=2),
+        layer("Add", "s", [[["e", 0, 0, {}], ["f", 0, 0, {}]]]),
+        inputs=["x"],
+        outputs=["s"],
+    )
+    return opened(config, version)
+
+
+@pytest.mark.parametrize("version, kept", [("2.3.1", True), ("2.15.0", True), ("3.15.1", False)])
+def test_a_mask_outlives_a_sum_with_what_has_none(version, kept):
+    if kept:
+        model = masked_sum(version)
+        assert model.layers[-1].compute_mask([1, 2], [np.array([[True, False]]), None]) is not None
+    else:
+        layer = keras.layers.Add()
+        assert layer.compute_mask([1, 2], [np.array([[True, False]]), None]) is None
+
+
+def test_masks_of_a_sum_were_joined_by_and():
+    layer = masked_sum("2.4.0").layers[-1]
+    one, other = np.array([[True, False]]), np.array([[True, True]])
+    assert np.asarray(layer.compute_mask([1, 2], [one, other])).tolist() == [[True, False]]
+    today = keras.layers.Add().compute_mask([1, 2], [one, other])
+    assert np.asarray(today).tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize("name", ["Attention", "AdditiveAttention"])
+def test_causal_attention(name):
+    attend = {"class_name": name, "config": {"name": "y", "causal": True, "use_scale": False}}
+    config = functional(
+        start("a", 3, 1),
+        (attend, [[["a", 0, 0, {}], ["a", 0, 0, {}]]]),
+        inputs=["a"],
+        outputs=["y"],
+    )
+    x = np.array([[[1.0], [2.0], [3.0]]], "float32")
+    got = opened(config, "2.4.0").predict(x, verbose=0)
+    assert np.allclose(
+        got, getattr(keras.layers, name)(use_scale=False)([x, x], use_causal_mask=True)
+    )
+    assert got[0, 0, 0] == 1
+
+
+def test_preprocessing_layers_that_were_experimental():
+    layers = [
+        {"class_name": "Discretization", "config": {"name": "d", "bins": [0.0, 2.0, float("inf")]}},
+        {"class_name": "CategoryEncoding", "config": {
+            "name": "c", "max_tokens": 4, "output_mode": "binary"}},
+    ]  # fmt: skip
+    layers[0]["config"]["batch_input_shape"] = [None, 2]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    model = opened(config, "2.4.0")
+    assert model.predict(np.array([[-1.0, 5.0]]), verbose=0).tolist() == [[1, 0, 1, 0]]
+
+
+def test_optimizers_that_scaled_losses():
+    from minikeras.dialects.configs import translate_optimizer
+
+    inner = {"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.5, "decay": 0.0}}
+    config = {"inner_optimizer": inner, "dynamic": True, "initial_scale": 8.0}
+    config["dynamic_growth_steps"] = 7
+    for name in ("LossScaleOptimizer", "LossScaleOptimizerV3"):
+        found = translate_optimizer({"class_name": name, "config": config})
+        made = keras.optimizers.deserialize(found)
+        assert type(made).__name__ == "LossScaleOptimizer" and made.initial_scale == 8.0
+        assert float(made.inner_optimizer.learning_rate) == 0.5
+        fixed = translate_optimizer({"class_name": name, "config": {**config, "dynamic": False}})
+        assert fixed["class_name"] == "Adam"
+
+
+def test_metrics_whose_names_begin_with_the_output():
+    from minikeras.dialects.objectives import without_prefixes
+
+    auc = {"class_name": "AUC", "config": {"name": "out_1_auc"}}
+    want = {"class_name": "AUC", "config": {"name": "auc"}}
+    assert without_prefixes([[auc], ["mae"]], ["out", "out_1"]) == [[want], ["mae"]]
+    assert without_prefixes({"out_1": auc}, ["out", "out_1"]) == {"out_1": want}
+    assert without_prefixes([auc], ["out_1"]) == [auc]
+
+
+def test_functions_in_compile_settings():
+    from minikeras.dialects import configs
+
+    record = {"class_name": "function", "config": "mean_squared_error", "module": "builtins"}
+    assert configs.translate_loss(record) == "mean_squared_error"
+    assert configs.translate_metrics([record]) == ["mean_squared_error"]
+    wrapped = {"name": "cosine_similarity", "fn": "cosine_proximity"}
+    record = {"class_name": "MeanMetricWrapper", "config": wrapped}
+    assert configs.translate_metrics([record]) == ["cosine_similarity"]
+
+
+def test_the_product_that_nadam_did_not_write(tmp_path):
+    def fresh():
+        model = keras.Sequential(
+            [keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")]
+        )
+        model.compile(keras.optimizers.Nadam(0.1), "mse")
+        return model
+
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    model = fresh()
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / "m.h5")
+    optimizer = model.optimizer
+    slots = {"m": optimizer._momentums, "v": optimizer._velocities}
+    values = {"iteration:0": optimizer.iterations}
+    for kind, variables in slots.items():
+        for variable, name in zip(variables, ("kernel", "bias")):
+            values[f"Nadam/{kind}/dense/{name}:0"] = variable
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        del file["optimizer_weights"]
+        group = file.create_group("optimizer_weights")
+        group.attrs["weight_names"] = list(values)
+        for name, variable in values.items():
+            group[name] = np.asarray(variable)
+    again = keras.saving.load_model(tmp_path / "m.h5")
+    assert np.isclose(float(again.optimizer._u_product), float(optimizer._u_product))
+    for one in (model, again):
+        one.train_on_batch(x, y)
+    assert np.allclose(model.get_weights()[0], again.get_weights()[0], atol=1e-7)
