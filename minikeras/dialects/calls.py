@@ -128,7 +128,7 @@ def _show_accuracy(model: Any, shown: Any) -> None:
 
 def _warm_up(optimizer: Any, schedule_decay: Any) -> None:
     """Nadam as Keras 1 and 2 computed it, whose momentum warms up so fast."""
-    from minikeras.dialects.objectives import Nadam
+    from minikeras.dialects.eras import Nadam
 
     warn_once("Nadam(schedule_decay=...)", "Nadam(), whose warm-up is fixed")
     if optimizer is None:

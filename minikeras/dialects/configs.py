@@ -1051,4 +1051,4 @@ def _metric_record(record: dict) -> Any:
 
 def make_old_objects_known() -> None:
     """Register the layers and functions that only old files and scripts name."""
-    from minikeras.dialects import layers, objectives, tensorflow_ops  # noqa: F401
+    from minikeras.dialects import eras, layers, tensorflow_ops  # noqa: F401

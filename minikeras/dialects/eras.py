@@ -1,13 +1,19 @@
 """What older versions of Keras computed otherwise, set on the models that they wrote.
 
-The architecture of such a model is today's; these few rules have no place in a config, so they are
-private attributes of the layers and of the model.
+The architecture of such a model is today's; the few rules of layers have no place in a config, so
+they are private attributes of the layers and of the model (`settle`). Losses and metrics of the
+time have names of their own, which `today` finds; optimizers are saved under today's names.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from minikeras import ops, optimizers
+from minikeras.engine import registry
 
 
 class Writer(NamedTuple):
@@ -140,3 +146,268 @@ def _sample_variance_of_images(layer: Any, numbers: tuple) -> Any:
         return count / max(count - 1.0, 1.0)
 
     return factor
+
+
+# Losses, metrics and optimizers
+
+
+def _both(name: str) -> Any:
+    def register(function: Any) -> Any:
+        registry.losses.register(name)(function)
+        registry.metrics.register(name)(function)
+        return function
+
+    return register
+
+
+def _unit(x: Any) -> Any:
+    return ops.normalize(x, axis=-1, epsilon=1e-12)
+
+
+@_both("keras1_cosine_proximity")
+def cosine_proximity(y_true: Any, y_pred: Any) -> Any:
+    """Minus the cosine, divided by the length of the vectors (Keras 1 and 2.0)."""
+    return -ops.mean(_unit(y_true) * _unit(y_pred), axis=-1)
+
+
+@_both("keras2_hinge")
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - y_true * y_pred, 0))`, also where targets are 0 (up to Keras 2.2)."""
+    return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
+
+
+@_both("keras2_squared_hinge")
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - y_true * y_pred, 0) ** 2)`, also where targets are 0 (up to Keras 2.2)."""
+    return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+
+
+def _count(x: Any) -> Any:
+    return ops.sum(ops.round(ops.clip(x, 0.0, 1.0)))
+
+
+@registry.metrics.register("keras1_precision")
+def precision(y_true: Any, y_pred: Any) -> Any:
+    """True positives among the predicted ones of a batch (Keras 1)."""
+    return _count(y_true * y_pred) / (_count(y_pred) + 1e-7)
+
+
+@registry.metrics.register("keras1_recall")
+def recall(y_true: Any, y_pred: Any) -> Any:
+    """True positives among the positives of a batch (Keras 1)."""
+    return _count(y_true * y_pred) / (_count(y_true) + 1e-7)
+
+
+@registry.metrics.register("keras1_fmeasure")
+def fmeasure(y_true: Any, y_pred: Any) -> Any:
+    """Harmonic mean of precision and recall of a batch (Keras 1)."""
+    p, r = precision(y_true, y_pred), recall(y_true, y_pred)
+    return 2.0 * p * r / (p + r + 1e-7)
+
+
+@registry.metrics.register("keras1_matthews_correlation")
+def matthews_correlation(y_true: Any, y_pred: Any) -> Any:
+    """Matthews's correlation coefficient of a batch (Keras 1)."""
+    guess, truth = (ops.round(ops.clip(one, 0.0, 1.0)) for one in (y_pred, y_true))
+    tp, tn = ops.sum(truth * guess), ops.sum((1.0 - truth) * (1.0 - guess))
+    fp, fn = ops.sum((1.0 - truth) * guess), ops.sum(truth * (1.0 - guess))
+    below = ops.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return (tp * tn - fp * fn) / (below + 1e-7)
+
+
+def fbeta_score(y_true: Any, y_pred: Any, beta: float = 1) -> Any:
+    """Weighted harmonic mean of precision and recall of a batch (Keras 1).
+
+    Args:
+        y_true: 0 or 1 for each output.
+        y_pred: Probabilities.
+        beta: Float, default 1. How many times as much recall counts.
+
+    Raises:
+        ValueError: for a negative `beta`.
+    """
+    if beta < 0:
+        raise ValueError(f"Argument `beta` must not be negative. Received: {beta!r}")
+    p, r = precision(y_true, y_pred), recall(y_true, y_pred)
+    return (1 + beta**2) * (p * r) / (beta**2 * p + r + 1e-7)
+
+
+_HINGES = {"hinge": "keras2_hinge", "squared_hinge": "keras2_squared_hinge"}
+_COSINES = dict.fromkeys(("cosine_proximity", "cosine"), "keras1_cosine_proximity")
+_KERAS_1 = {
+    "precision": "keras1_precision",
+    "recall": "keras1_recall",
+    **dict.fromkeys(("fmeasure", "fscore", "f1score", "fbeta_score"), "keras1_fmeasure"),
+    "matthews_correlation": "keras1_matthews_correlation",
+}
+
+
+def binary_accuracies(metrics: Any, loss: Any, version: Any) -> Any:
+    """Metrics with `"accuracy"` as older versions meant it: of each output, where the loss is
+    binary crossentropy.
+
+    Args:
+        metrics: Names of metrics, or lists and dicts of them.
+        loss: Name of the loss, or lists and dicts of them.
+        version: The version of Keras that wrote the file, or None.
+    """
+    writer = writer_of(version)
+    if not writer.standalone and writer.numbers != (2, 0, 0):
+        return metrics
+    if isinstance(metrics, dict) and "class_name" not in metrics:
+        return {
+            key: binary_accuracies(one, loss.get(key) if isinstance(loss, dict) else loss, version)
+            for key, one in metrics.items()
+        }
+    if isinstance(metrics, list):
+        return [binary_accuracies(one, loss, version) for one in metrics]
+    if metrics in ("accuracy", "acc") and loss == "binary_crossentropy":
+        return {"class_name": "BinaryAccuracy", "config": {"name": metrics}}
+    return metrics
+
+
+def today(names: Any, version: Any) -> Any:
+    """Names of losses or metrics in a file, with those of this module where it means them.
+
+    Args:
+        names: A name, or lists and dicts of names.
+        version: The version of Keras that wrote the file, or None.
+    """
+    writer = writer_of(version)
+    if not writer.standalone:
+        return names
+    # Keras 2.3 turned targets of 0 into -1, as it is done today.
+    table = dict(_HINGES) if writer.numbers < (2, 3) else {}
+    if writer.numbers < (2, 0, 9):
+        table.update(_COSINES)
+    if writer.numbers < (2,):
+        table.update(_KERAS_1)
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, str):
+            return table.get(value, value)
+        if isinstance(value, list):
+            return [rename(one) for one in value]
+        if isinstance(value, dict) and "class_name" not in value:
+            return {key: rename(one) for key, one in value.items()}
+        return value
+
+    return rename(names)
+
+
+@registry.optimizers.register("keras2_rmsprop")
+class RMSprop(optimizers.RMSprop):
+    """RMSprop with `epsilon` outside the root (inside, with momentum)."""
+
+    def rule(self) -> Any:
+        if self.momentum > 0:
+            return super().rule()
+        centered = self.centered
+
+        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+            _, rho, rest, epsilon, rate, *_ = c
+            v, t, u = slots[1], scratch[1], scratch[2]
+            np.multiply(v, rho, v)
+            np.multiply(g, g, t)
+            np.multiply(t, rest, t)
+            np.add(v, t, v)
+            np.copyto(t, v)
+            if centered:
+                average = slots[-1]
+                np.multiply(average, rho, average)
+                np.multiply(g, rest, u)
+                np.add(average, u, average)
+                np.multiply(average, average, u)
+                np.subtract(t, u, t)
+            np.sqrt(t, t)
+            np.add(t, epsilon, t)
+            np.multiply(g, rate, u)
+            np.divide(u, t, t)
+            np.subtract(w, t, w)
+
+        return update
+
+
+@registry.optimizers.register("keras2_adagrad")
+class Adagrad(optimizers.Adagrad):
+    """Adagrad with `epsilon` outside the root."""
+
+    def rule(self) -> Any:
+        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+            _, epsilon, rate, *_ = c
+            a, (_, t, u) = slots[1], scratch
+            np.multiply(g, g, t)
+            np.add(a, t, a)
+            np.sqrt(a, t)
+            np.add(t, epsilon, t)
+            np.multiply(g, rate, u)
+            np.divide(u, t, t)
+            np.subtract(w, t, w)
+
+        return update
+
+
+@registry.optimizers.register("keras2_nadam")
+class Nadam(optimizers.Nadam):
+    """Nadam whose momentum warms up slowly.
+
+    Args:
+        schedule_decay: Float, default 0.004. How fast.
+    """
+
+    def __init__(self, *args: Any, schedule_decay: float = 0.004, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.schedule_decay = schedule_decay
+
+    def _begin_update(self, step: int) -> None:
+        product = self._u_product.array
+        product *= self.beta_1 * (1.0 - 0.5 * 0.96 ** (step * self.schedule_decay))
+
+    def coefficients(self, rate: float, step: int, cast: Any, given: Any) -> tuple:
+        product = self._u_product.array.item()
+        now, following = (
+            self.beta_1 * (1.0 - 0.5 * 0.96 ** (count * self.schedule_decay))
+            for count in (step, step + 1)
+        )
+        return (
+            1 - self.beta_1,
+            1 - self.beta_2,
+            self.epsilon,
+            rate,
+            following / (1.0 - product * following),
+            (1.0 - now) / (1.0 - product),
+            1.0 - self.beta_2**step,
+        )
+
+
+class _OneAhead:
+    """Keras 2.1 to 2.3 counts a step before its bias correction and decay read the count."""
+
+    def coefficients(self, rate: float, step: int, cast: Any, given: Any) -> tuple:
+        return super().coefficients(rate, step + 1, cast, given)  # type: ignore[misc]
+
+
+@registry.optimizers.register("keras2_adam")
+class Adam(_OneAhead, optimizers.Adam):
+    """Adam of Keras 2.1 to 2.3."""
+
+
+@registry.optimizers.register("keras2_adamax")
+class Adamax(_OneAhead, optimizers.Adamax):
+    """Adamax of Keras 2.1 to 2.3."""
+
+
+def without_prefixes(metrics: Any, outputs: list[str]) -> Any:
+    """Configs of metrics without the name of their output, which tf.keras put before theirs."""
+    if isinstance(metrics, list):
+        return [without_prefixes(one, outputs) for one in metrics]
+    if not isinstance(metrics, dict) or len(outputs) < 2:
+        return metrics
+    if "class_name" not in metrics:
+        return {key: without_prefixes(one, outputs) for key, one in metrics.items()}
+    config = metrics.get("config")
+    name = str(config.get("name")) if isinstance(config, dict) else ""
+    found = [one for one in outputs if name.startswith(f"{one}_")]
+    if config is None or not found:
+        return metrics
+    return {**metrics, "config": {**config, "name": name[len(max(found, key=len)) + 1 :]}}

@@ -147,7 +147,7 @@ def use(generation: int) -> None:
         return
     from minikeras import layers
     from minikeras.dialects import backend as older
-    from minikeras.dialects import configs, objectives
+    from minikeras.dialects import configs, eras
     from minikeras.training.trainer import Trainer
 
     configs.make_old_objects_known()
@@ -169,7 +169,7 @@ def use(generation: int) -> None:
         home, _, name = place.partition(":")
         cls = getattr(import_module(f"minikeras.{home}"), name)
         if generation in versions:
-            old = getattr(objectives, name) if name in _CHANGED else None
+            old = getattr(eras, name) if name in _CHANGED else None
             _give(cls, versions[generation], old)
 
 

@@ -83,11 +83,11 @@ NAMES: dict[str, dict[str, str]] = {
         "mape": "losses:mean_absolute_percentage_error",
         "mse": "losses:mean_squared_error",
         "msle": "losses:mean_squared_logarithmic_error",
-        "fbeta_score": "dialects.objectives:fbeta_score",
-        "fmeasure": "dialects.objectives:fmeasure",
-        "matthews_correlation": "dialects.objectives:matthews_correlation",
-        "precision": "dialects.objectives:precision",
-        "recall": "dialects.objectives:recall",
+        "fbeta_score": "dialects.eras:fbeta_score",
+        "fmeasure": "dialects.eras:fmeasure",
+        "matthews_correlation": "dialects.eras:matthews_correlation",
+        "precision": "dialects.eras:precision",
+        "recall": "dialects.eras:recall",
     },
     "optimizers": {
         "adadelta": "optimizers:Adadelta",
@@ -227,7 +227,7 @@ def find(module: str, name: str) -> Any:
         instead = GONE.get(module, {}).get(name)
         return None if instead is None else gone(f"{module}.{name}", instead)
     home, _, today = place.partition(":")
-    if home == "dialects.objectives":
+    if home == "dialects.eras":
         warn_once(f"metrics.{name}", _BETTER_METRICS)
     elif name not in today and (today not in _OLD_ORDER):
         warn_once(f"{module}.{name}", f"{home}.{today}")

@@ -202,7 +202,7 @@ def compile_model(
     model: Any, training: dict, generation: int = 3, version: Any = None, backend: Any = None
 ) -> None:
     """Compile with the training configuration of an `.h5`."""
-    from minikeras.dialects import configs, objectives
+    from minikeras.dialects import configs, eras
 
     optimizer = training.get("optimizer_config")
     loss, metrics = training.get("loss"), training.get("metrics")
@@ -214,13 +214,13 @@ def compile_model(
             loss = {**dict.fromkeys(model.output_names), **loss}
         optimizer = configs.translate_optimizer(optimizer, version, backend)
         metrics, weighted = (
-            objectives.without_prefixes(one, model.output_names) for one in (metrics, weighted)
+            eras.without_prefixes(one, model.output_names) for one in (metrics, weighted)
         )
-        metrics = objectives.binary_accuracies(metrics, loss, version)
+        metrics = eras.binary_accuracies(metrics, loss, version)
         loss, metrics, weighted = (
-            objectives.today(configs.translate_loss(loss), version),
-            objectives.today(configs.translate_metrics(metrics), version),
-            objectives.today(configs.translate_metrics(weighted), version),
+            eras.today(configs.translate_loss(loss), version),
+            eras.today(configs.translate_metrics(metrics), version),
+            eras.today(configs.translate_metrics(weighted), version),
         )
     with warnings.catch_warnings():
         # `decay` of Keras 2 in a file is no spelling that its reader could change.

@@ -375,7 +375,7 @@ def test_optimizers_that_scaled_losses():
 
 
 def test_metrics_whose_names_begin_with_the_output():
-    from minikeras.dialects.objectives import without_prefixes
+    from minikeras.dialects.eras import without_prefixes
 
     auc = {"class_name": "AUC", "config": {"name": "out_1_auc"}}
     want = {"class_name": "AUC", "config": {"name": "auc"}}
