@@ -15,9 +15,9 @@ from minikeras import config
 from minikeras.engine import dtypes, registry
 from minikeras.engine.rng import SeedGenerator, draw_generator
 from minikeras.engine.symbolic import KerasTensor, Tensor
-from minikeras.kernels.special import erf as _erf
+from minikeras.kernels.special import erfinv as _erfinv
+from minikeras.kernels.special import fast_erf as _erf
 from minikeras.ops.base import Kernel, array_of, canonical_axis, static, tensor
-from minikeras.ops.special import erfinv as _erfinv
 
 __all__ = [
     "SeedGenerator",

@@ -1,6 +1,14 @@
 """What is called at the events of training, evaluation and prediction."""
 
-from minikeras.callbacks.callback import Callback, MonitorCallback
+from minikeras.callbacks.callback import (
+    Callback,
+    CSVLogger,
+    LambdaCallback,
+    MonitorCallback,
+    OrbaxCheckpoint,
+    RemoteMonitor,
+    TerminateOnNaN,
+)
 from minikeras.callbacks.callback_list import CallbackList, History, ProgbarLogger
 from minikeras.callbacks.learning_rate import (
     EarlyStopping,
@@ -9,13 +17,6 @@ from minikeras.callbacks.learning_rate import (
     SwapEMAWeights,
 )
 from minikeras.callbacks.model_checkpoint import BackupAndRestore, ModelCheckpoint
-from minikeras.callbacks.simple import (
-    CSVLogger,
-    LambdaCallback,
-    OrbaxCheckpoint,
-    RemoteMonitor,
-    TerminateOnNaN,
-)
 from minikeras.callbacks.tensorboard import TensorBoard
 from minikeras.engine.spelling import older_names
 

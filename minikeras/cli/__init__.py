@@ -25,7 +25,7 @@ __all__ = ["COMMANDS", "CommandError", "main"]
 COMMANDS = {
     "run": "run.register_run",
     "check": "run.register_check",
-    "info": "info.register",
+    "info": "files.register",
     "convert": "file_commands.register_convert",
     "predict": "file_commands.register_predict",
     "diff": "file_commands.register_diff",

@@ -18,7 +18,7 @@ import numpy as np
 
 from minikeras.kernels.parallel import each
 from minikeras.kernels.rows import row_max, row_sum
-from minikeras.kernels.special import erf
+from minikeras.kernels.special import fast_erf as erf
 
 Array = np.ndarray
 

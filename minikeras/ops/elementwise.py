@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.ops import special
+from minikeras.kernels import special
 from minikeras.ops.base import Kernel, is_inexact, static
 from minikeras.ops.tables import binary, unary
 

@@ -2,7 +2,7 @@
 
 from minikeras.preprocessing import image, sequence, text
 from minikeras.utils.image_dataset import image_dataset_from_directory, text_dataset_from_directory
-from minikeras.utils.timeseries import timeseries_dataset_from_array
+from minikeras.utils.py_dataset import timeseries_dataset_from_array
 
 __all__ = [
     "image",

@@ -18,7 +18,7 @@ from minikeras.engine.variable import Variable
 
 _KINDS: Any = (Tensor, KerasTensor, Variable)
 # The modules and functions that make data sets.
-_MAKERS = (("folders", "from_samples"), ("timeseries", "Dataset"))
+_MAKERS = (("folders", "from_samples"), ("py_dataset", "Dataset"))
 _before: dict[Any, Any] = {}
 
 

@@ -46,7 +46,7 @@ _NAMES = {
     "split_dataset": "utils.split",
     "standardize_dtype": "backend",
     "text_dataset_from_directory": "utils.image_dataset",
-    "timeseries_dataset_from_array": "utils.timeseries",
+    "timeseries_dataset_from_array": "utils.py_dataset",
     "to_categorical": "utils.numerical",
     "unpack_x_y_sample_weight": "training.data",
 }
