@@ -18,8 +18,8 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "resnet": ("networks", ("ResNet50", "ResNet101", "ResNet152"), "caffe"),
     "resnet50": ("networks", ("ResNet50",), "caffe"),
     "resnet_v2": ("networks", ("ResNet50V2", "ResNet101V2", "ResNet152V2"), "tf"),
-    "mobilenet": ("mobile", ("MobileNet",), "tf"),
-    "mobilenet_v2": ("mobile", ("MobileNetV2",), "tf"),
+    "mobilenet": ("building", ("MobileNet",), "tf"),
+    "mobilenet_v2": ("building", ("MobileNetV2",), "tf"),
     "inception_v3": ("networks", ("InceptionV3",), "tf"),
     "xception": ("networks", ("Xception",), "tf"),
 }
