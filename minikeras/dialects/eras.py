@@ -64,6 +64,8 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         for layer in _all_layers(model):
             # Up to 3.13 a penalty on outputs was their sum over the batch.
             layer._activity_mean = numbers >= (3, 14)
+            if hasattr(layer, "_states_lose_masks"):
+                layer._states_lose_masks = not version.endswith("+minikeras")
             if hasattr(layer, "_masks_if_any"):
                 layer._masks_if_any = numbers < (
                     3,

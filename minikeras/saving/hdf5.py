@@ -12,7 +12,8 @@ from minikeras.engine import registry, serialization
 from minikeras.saving import guard, legacy_weights
 from minikeras.saving.legacy_weights import Origin, legacy_order
 
-KERAS_VERSION = "3.15.1"
+# What files say that they were written by: what is behind the plus sign stands for this package.
+KERAS_VERSION = "3.15.1+minikeras"
 _ATTRIBUTE_LIMIT = 64512
 # Keras opens these in an `.h5` only under their long names.
 _LONG_NAMES = {

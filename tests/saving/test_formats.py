@@ -154,7 +154,7 @@ def test_editor_of_an_archive(tmp_path):
     model = make()
     model.save(tmp_path / "m.keras")
     editor = minikeras.saving.KerasFileEditor(tmp_path / "m.keras")
-    assert editor.metadata["keras_version"] == "3.15.1"
+    assert editor.metadata["keras_version"] == "3.15.1+minikeras"
     assert editor.config["class_name"] == "Sequential"
     assert editor.compare(model)["status"] == "success"
     with pytest.raises(ValueError, match="extension"):

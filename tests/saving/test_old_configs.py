@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minikeras as keras
+from minikeras.saving import archive, hdf5
 
 
 def opened(config, version="2.10.0"):
@@ -425,3 +426,22 @@ def test_the_product_that_nadam_did_not_write(tmp_path):
     for one in (model, again):
         one.train_on_batch(x, y)
     assert np.allclose(model.get_weights()[0], again.get_weights()[0], atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_masks_beside_states_in_files_of_keras_3(name, ours, tmp_path, monkeypatch):
+    """Keras 3 loses the mask there: its models go on so, ours as they were."""
+    if not ours:
+        for module in (archive, hdf5):
+            monkeypatch.setattr(module, "KERAS_VERSION", "3.15.1")
+    tokens, state = keras.Input((4,), dtype="int32"), keras.Input((2,))
+    embedded = keras.layers.Embedding(5, 3, mask_zero=True)(tokens)
+    model = keras.Model(
+        [tokens, state], keras.layers.SimpleRNN(2)(embedded, initial_state=state)
+    )
+    x = [np.array([[1, 2, 0, 0]]), np.ones((1, 2), "float32")]
+    expected = model.predict(x, verbose=0)
+    model.save(tmp_path / name)
+    found = keras.saving.load_model(tmp_path / name, compile=False).predict(x, verbose=0)
+    assert np.allclose(found, expected) == ours
