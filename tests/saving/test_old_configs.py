@@ -437,9 +437,7 @@ def test_masks_beside_states_in_files_of_keras_3(name, ours, tmp_path, monkeypat
             monkeypatch.setattr(module, "KERAS_VERSION", "3.15.1")
     tokens, state = keras.Input((4,), dtype="int32"), keras.Input((2,))
     embedded = keras.layers.Embedding(5, 3, mask_zero=True)(tokens)
-    model = keras.Model(
-        [tokens, state], keras.layers.SimpleRNN(2)(embedded, initial_state=state)
-    )
+    model = keras.Model([tokens, state], keras.layers.SimpleRNN(2)(embedded, initial_state=state))
     x = [np.array([[1, 2, 0, 0]]), np.ones((1, 2), "float32")]
     expected = model.predict(x, verbose=0)
     model.save(tmp_path / name)
