@@ -82,6 +82,29 @@ def table(record: dict, only: list[str] | None = None) -> str:
     return "\n".join(lines)
 
 
+def short_table(record: dict) -> str:
+    """Markdown of minikeras's median of each workload, and what multiple of it each peer takes."""
+    workloads = {
+        name: one["peers"]
+        for name, one in record["workloads"].items()
+        if "median" in one["peers"].get("minikeras", {})
+    }
+    shown = [
+        peer
+        for peer in COLUMNS
+        if peer not in ("minikeras", "floor")
+        and any("median" in peers.get(peer, {}) for peers in workloads.values())
+    ]
+    heads = ["workload", "minikeras", *(HEADS.get(peer, peer) for peer in shown)]
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    for name, peers in workloads.items():
+        own = peers["minikeras"]["median"]
+        found = [peers.get(peer, {}).get("median") for peer in shown]
+        ratios = ["—" if one is None else f"{one / own:.3g} x" for one in found]
+        lines.append(f"| {name} | " + " | ".join([time_text(own), *ratios]) + " |")
+    return "\n".join(lines)
+
+
 def memory_table(record: dict) -> str:
     """Largest resident memory of each peer's process, in MB."""
     workloads = {
@@ -139,11 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results")
     parser.add_argument("--chart", help="also draw a chart into this file")
+    parser.add_argument("--short", action="store_true", help="one small table, as in README.md")
     options = parser.parse_args()
     record = json.loads(Path(options.results).read_text())
-    print(table(record))
-    print()
-    print(memory_table(record))
+    if options.short:
+        print(short_table(record))
+    else:
+        print(table(record), memory_table(record), sep="\n\n")
     if options.chart:
         chart(record, options.chart)
 
