@@ -565,6 +565,8 @@ def test_attributes_of_calls(name):
             assert len(layer.regularizers) == len(theirs.losses)
         elif name == "get_updates_for":
             assert layer.get_updates_for(None) == []
+        elif name == "add_metric":
+            assert callable(layer.add_metric) and callable(theirs.add_metric)
         else:
             assert name == "add_update" and layer.add_update([]) is None
 
@@ -580,7 +582,14 @@ def test_attributes_of_models(name):
     one = graph(minikeras)
     if name in calls._MODELS:
         found = getattr(one, name)
-        assert found is one if name == "model" else isinstance(found, list)
+        if name == "model":
+            assert found is one
+        elif name == "compiled_metrics":
+            assert callable(found.update_state)
+        elif name == "compiled_loss" or name.startswith("_make_"):
+            assert callable(found) and callable(getattr(tf_keras.Model, name, found))
+        else:
+            assert isinstance(found, list)
     else:
         with pytest.raises(AttributeError, match="is gone. Use "):
             getattr(one, name)

@@ -17,16 +17,15 @@ class Namespace:
         self._path = path
 
     def __getattr__(self, name):
-        from importlib import import_module
-
+        from minikeras.standin.finder import _opened
         from minikeras.standin.tf import homes
 
         inner = f"{self._path}.{name}".lstrip(".")
         if homes(inner) is not None:
             return Namespace(inner)
         for home in homes(self._path):
-            module = import_module(home)
-            if name in module.__all__:
+            module, names = _opened(home)
+            if name in names:
                 return getattr(module, name)
         raise AttributeError(f"tf.{inner}")
 

@@ -164,7 +164,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
 ways: dict[str, Any] = {}
 
 
-def matmul_of_batches(x: Any, y: Any, axes: Any) -> Any:
+def _matmul_of_batches(x: Any, y: Any, axes: Any) -> Any:
     """`batch_dot` until 2.2.4: all axes but the last two are those of the batch."""
     axes = (axes, axes) if isinstance(axes, int) else axes
     rank, other = len(x.shape), len(y.shape)

@@ -171,6 +171,12 @@ def translate(
                 new[key] = configs._value(key, value, 1)
             elif key.endswith("initializer") and inspect.isroutine(value):
                 new[key] = _initializer_of_keras_1(value)
+        length = new.get("input_length") if name == "Embedding" else None
+        if length is not None and not {"batch_shape", "batch_input_shape"} & set(new):
+            del new["input_length"]
+            new.setdefault(
+                "input_shape", tuple(length) if hasattr(length, "__len__") else (length,)
+            )
     changed = _drop_gone(cls, name, new)
     changed |= _shape_of_sequence(cls, name, new)
     if name.startswith("AveragePooling") and not args and "pool_size" not in new:

@@ -151,7 +151,7 @@ def use(generation: int) -> None:
     from minikeras.training.trainer import Trainer
 
     configs.make_old_objects_known()
-    older.ways["batch_dot"] = older.matmul_of_batches
+    older.ways["batch_dot"] = older._matmul_of_batches
     _undo.append(older.ways.clear)
     # `Conv2D(filters, rows, columns)`: today the third number is the strides.
     orders = dict(spelling.OLD_ORDERS)
