@@ -185,3 +185,26 @@ def test_configs_are_stable(tmp_path_factory, stack, optimizer, loss):
     first = model.to_json()
     model.save(path)
     assert minikeras.saving.load_model(path).to_json() == first
+
+
+@pytest.mark.parametrize("extension", [".keras", ".h5"])
+@pytest.mark.parametrize("kind", ["implicit", "given", "bidirectional"])
+def test_masks_beside_states_count_as_in_the_keras_that_wrote_them(kind, extension, tmp_path):
+    layers = keras.layers
+    tokens, state = keras.Input((4,), dtype="int32"), keras.Input((2,))
+    mask = keras.Input((4,), dtype="bool")
+    embedded = layers.Embedding(5, 3, mask_zero=kind != "given")(tokens)
+    rnn, inputs = layers.SimpleRNN(2), [tokens, state]
+    if kind == "given":
+        outputs, inputs = rnn(embedded, initial_state=state, mask=mask), [*inputs, mask]
+    elif kind == "bidirectional":
+        outputs = layers.Bidirectional(rnn)(embedded, initial_state=[state, state])
+    else:
+        outputs = rnn(embedded, initial_state=state)
+    theirs = keras.Model(inputs, outputs)
+    x = [np.array([[1, 2, 0, 0]]), np.ones((1, 2), "float32"), np.array([[1, 1, 0, 0]], bool)]
+    x = x[: len(inputs)]
+    path = tmp_path / f"m{extension}"
+    theirs.save(path)
+    ours = minikeras.saving.load_model(path)
+    np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), **PREDICT)

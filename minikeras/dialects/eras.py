@@ -7,6 +7,7 @@ time have names of their own, which `today` finds; optimizers are saved under to
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         for layer in _all_layers(model):
             # Up to 3.13 a penalty on outputs was their sum over the batch.
             layer._activity_mean = numbers >= (3, 14)
-            if hasattr(layer, "_states_lose_masks"):
+            if "initial_state" in inspect.signature(layer.call).parameters:
                 layer._states_lose_masks = not version.endswith("+minikeras")
             if hasattr(layer, "_masks_if_any"):
                 layer._masks_if_any = numbers < (

@@ -571,6 +571,8 @@ class Layer(LayerWeights, Operation):
 
     # Whether an activity regularizer is divided by the batch size; see `dialects.eras`.
     _activity_mean = True
+    # Whether only a mask that is given counts beside `initial_state`, as in models of Keras 3.
+    _states_lose_masks = False
 
     def _regularize_activity(self, outputs: Any) -> None:
         for output in tree.flatten(outputs):
@@ -585,7 +587,7 @@ class Layer(LayerWeights, Operation):
 
     def _gather_masks(self, args: tuple, kwargs: dict) -> Any:
         """Masks of the first argument (None if there are none); passed to `call` where it asks."""
-        masks = None
+        masks, given = None, kwargs.get("mask")
         names = _call_parameters(type(self))
         for position, argument in enumerate(args):
             mask = _masks_of(argument)
@@ -608,6 +610,9 @@ class Layer(LayerWeights, Operation):
                     kwargs[key] = mask
         if masks is None and kwargs.get("mask") is not None:
             masks = kwargs["mask"]
+        if self._states_lose_masks:
+            states = args[1] if args[1:] else kwargs.get("initial_state")
+            kwargs["mask"] = kwargs.get("mask") if states is None else given
         return masks
 
     def _set_masks(self, args: tuple, outputs: Any, masks: Any) -> None:

@@ -58,7 +58,10 @@ def threads() -> int:
 
 
 def sharing(function: Callable) -> Callable:
-    """A decorator: while `function` runs, kernels have BLAS's threads, and NumPy does not warn."""
+    """A decorator: while `function` runs, kernels have BLAS's threads, and NumPy does not warn.
+
+    Weights that diverge become infinite, then NaN, without a word, as in Keras.
+    """
 
     @wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
@@ -154,11 +157,11 @@ def _keep_apart(helpers: list[_Helper]) -> None:
 def side_by_side(function: Callable[[int], object], count: int) -> None:
     """Call ``function`` with 0 to ``count - 1``, each in a thread of its own; 0 in this one.
 
-    One after the other where another caller has the threads, or this is one of them.
+    One after the other where another caller has the threads, or this is one of them: the same
+    parts, in which nothing is shared again, so that the numbers are the same to the bit.
     """
     if count < 2 or not _take():
-        for part in range(count):
-            function(part)
+        _alone(lambda: [function(part) for part in range(count)])
         return
     try:
         begin = perf_counter()
@@ -173,6 +176,16 @@ def side_by_side(function: Callable[[int], object], count: int) -> None:
         _judge(end - begin, perf_counter() - end)
     finally:
         _free.release()
+
+
+def _alone(work: Callable[[], object]) -> None:
+    """Do in this thread what threads would share."""
+    outer = getattr(_local, "busy", False)
+    _local.busy = True
+    try:
+        work()
+    finally:
+        _local.busy = outer
 
 
 def _take() -> bool:
@@ -208,10 +221,8 @@ def pipeline(
     `first` goes on in this thread while `second` runs in another one, which leaves the last `own`
     calls of `second` to this thread, side by side with its own last ones.
     """
-    if threads() < 2 or not _take():
-        for k in range(count):
-            first(k)
-            second(k)
+    if not _take():
+        _alone(lambda: [(first(k), second(k)) for k in range(count)])
         return
     ready: SimpleQueue = SimpleQueue()
 

@@ -102,8 +102,6 @@ class RNN(Layer):
 
     _no_track = Layer._no_track | {"states"}
     _input_axes = (None,)
-    # Whether a mask is not heeded beside `initial_state`, as in models that Keras 3 wrote.
-    _states_lose_masks = False
 
     def __init__(
         self,
@@ -218,8 +216,6 @@ class RNN(Layer):
                 f"{type(self).__name__} needs sequences of at least one step. Received inputs of"
                 f" shape {tuple(sequences.shape)}"
             )
-        if initial_state is not None and self._states_lose_masks:
-            mask = None
         mask = self._time_mask(mask, batch, length)
         if self.stateful and self._expected_batch_size not in (None, batch):
             raise ValueError(

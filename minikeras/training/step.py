@@ -14,7 +14,7 @@ from minikeras.engine.recording import Recording
 from minikeras.engine.symbolic import Tensor
 from minikeras.losses.loss import Loss
 from minikeras.training.bound import bind_step
-from minikeras.training.graph_losses import GraphLosses
+from minikeras.training.programs import GraphLosses
 
 
 class Stepper:

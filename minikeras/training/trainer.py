@@ -16,8 +16,6 @@ from minikeras.kernels.parallel import sharing
 from minikeras.training.overriding import Steps, as_tensors
 from minikeras.training.programs import batches_at_once, joined_outputs
 
-# Weights that diverge become infinite, then NaN, without a word, as in Keras.
-
 
 class Trainer(Steps):
     """What makes a layer a model: training, evaluation and prediction."""
@@ -317,8 +315,7 @@ class Trainer(Steps):
         ):
             program = self._get_program()
             if program.graph is not None:
-                forward = program.forward if program.small else sharing(program.forward)
-                outputs, _, _ = forward(INFERENCE_RUN, x)
+                outputs, _, _ = (_forward if program.small else _shared_forward)(program, x)
                 return program.pack([_owned(array, x) for array in outputs])
         return self._predict_source(x, batch_size, verbose, steps, callbacks)
 
@@ -459,7 +456,11 @@ class Trainer(Steps):
         return self.predict_function
 
 
-INFERENCE_RUN = INFERENCE
+def _forward(program: Any, x: np.ndarray) -> tuple:
+    return program.forward(INFERENCE, x)
+
+
+_shared_forward = sharing(_forward)
 
 
 def _owned(array: np.ndarray, source: np.ndarray) -> np.ndarray:

@@ -212,3 +212,37 @@ def test_threads_rest_where_others_have_the_processors(monkeypatch):
         calls(1)
     parallel._judge(0.1, 0.001)
     assert parallel._rests == parallel._SHORTEST
+
+
+def test_rest_changes_no_bit(monkeypatch):
+    """What a part shares in turn is shared neither in a helper nor while threads rest."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 40, 900)), rng.normal(size=(900, 70))
+    monkeypatch.setattr(parallel, "_chosen", 2)
+    monkeypatch.setattr(rows, "_SHARE", 1000)
+    shared = []
+
+    def products():
+        out = np.empty((4, 70, 900))
+
+        def part(batch):
+            for one in range(batch.start, batch.stop):
+                shared.append(parallel.parts_for(1 << 20, 1))
+                out[one] = rows.matmul(w.T, rows.matmul(x[one].T, x[one]))
+
+        parallel.over_batch(part, 4, 1 << 20)
+        parallel.pipeline(part_of(out, 1), part_of(out, 2), 4)
+        return out
+
+    def part_of(out, factor):
+        def stage(k):
+            shared.append(parallel.parts_for(1 << 20, 1))
+            out[k] *= factor + rows.matmul(w.T, w)[:, :1]
+
+        return stage
+
+    monkeypatch.setattr(parallel, "_rest", 0)
+    expected = products()
+    monkeypatch.setattr(parallel, "_rest", 1000)
+    assert np.array_equal(products(), expected)
+    assert set(shared) == {1}

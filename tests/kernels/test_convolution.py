@@ -276,15 +276,13 @@ def test_threads_change_nothing(monkeypatch):
             pooling.pooled_kernel_gradient(x, best, hits, kernel.shape, *where, (1, 1), (2, 2)),
         ]
 
+    monkeypatch.setattr(parallel, "_chosen", 1)  # and what it was comes back
     expected = everything()
     parallel.set_threads(3)
-    try:
-        assert parallel.threads() == 3
-        found = everything()
-        with pytest.raises(ZeroDivisionError):
-            parallel.over_batch(lambda part: 1 // (part.start - part.start), 5, 1 << 20)
-    finally:
-        parallel.set_threads(1)
+    assert parallel.threads() == 3
+    found = everything()
+    with pytest.raises(ZeroDivisionError):
+        parallel.over_batch(lambda part: 1 // (part.start - part.start), 5, 1 << 20)
     for a, b in zip(found, expected):
         np.testing.assert_allclose(a, b, atol=1e-12)
     with pytest.raises(ValueError, match="positive integer"):
