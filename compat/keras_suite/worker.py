@@ -76,7 +76,9 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         name = case(report.nodeid)
-        if report.failed:
+        if hasattr(report, "wasxfail"):  # it may fail or not: it says nothing
+            self.write(case=name, outcome="skipped", why="Keras marks it as expected to fail")
+        elif report.failed:
             self.failed.add(name)
             self.write(case=name, outcome="failed", why=first_line(report))
         elif hasattr(report, "context") or name in self.failed:
