@@ -12,6 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # Name -> (modules it needs, what its process gets in the environment, what a workload offers it).
 PEERS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
     "minikeras": (("numpy", "h5py"), {"PYTHONPATH": str(ROOT)}, "keras"),
+    "minikeras-numba": (
+        ("numpy", "h5py", "numba"),
+        {"PYTHONPATH": str(ROOT), "MINIKERAS_NUMBA": "1"},
+        "keras",
+    ),
     "floor": (("numpy",), {}, "floor"),
     "keras-tensorflow": (
         ("keras", "tensorflow"),
@@ -27,6 +32,7 @@ PEERS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
 
 IMPORTS = {
     "minikeras": "import minikeras as keras",
+    "minikeras-numba": "import minikeras as keras",
     "floor": "import numpy",
     "keras-tensorflow": "import keras",
     "keras-jax": "import keras",

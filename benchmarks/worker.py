@@ -21,7 +21,7 @@ from workloads import load
 
 
 def load_keras(peer: str):
-    keras = importlib.import_module("minikeras" if peer == "minikeras" else "keras")
+    keras = importlib.import_module("minikeras" if peer.startswith("minikeras") else "keras")
     keras.utils.set_random_seed(0)
     return keras
 

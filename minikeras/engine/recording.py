@@ -23,7 +23,11 @@ import numpy as np
 from minikeras.engine import tree
 from minikeras.engine.context import Run, state
 from minikeras.engine.symbolic import KerasTensor, Tensor
+from minikeras.kernels.activation import KERNELS
 from minikeras.kernels.bound import bound_activation
+from minikeras.kernels.rows import affine, affine_backward
+
+RELU = KERNELS["relu"]()
 
 
 class KerasHistory(NamedTuple):
@@ -281,6 +285,44 @@ def activate_backward(ctx: Any, dy: Any) -> Any:
         return recording.reverse([(y, dy)])[z]
     kernel, kept = how
     return kernel.backward(kept, dy)
+
+
+def activated_product(
+    ctx: Any, activation: Any, x: Any, w: Any, bias: Any, shape: tuple
+) -> Any:
+    """`activation(x @ w + bias)` of matrices, as `activate`, in `shape`."""
+    kernel = getattr(activation, "kernel", None)
+    rectify = kernel == RELU and not ctx.want_logits
+    z = affine(x, w, bias, rectify)
+    if len(shape) != 2:
+        z = z.reshape(shape)
+    if not rectify:
+        return activate(ctx, activation, z)
+    if ctx.recording:
+        ctx.activation = (kernel, z)
+    return z
+
+
+def product_gradients(ctx: Any, x: Any, kernel: Any, bias: Any, dy: Any) -> Any:
+    """Through `activated_product`, by parts of rows: None where that is not for it.
+
+    Otherwise the gradients; those of the variables have been added.
+    """
+    how = () if ctx.want_logits else ctx.activation or ()
+    if how and how[0] != RELU:
+        return None
+    size = kernel.array.size // x.shape[1]
+    y = how[1].reshape(-1, size) if how else None
+    bias_wanted = bias is not None and bias.trainable
+    wanted = (ctx.needs[0], kernel.trainable, bias_wanted)
+    w = kernel.array.reshape(x.shape[1], size)
+    found = affine_backward(x, w, y, dy.reshape(-1, size), wanted)
+    if found is not None:
+        if kernel.trainable:
+            ctx.add_grad(kernel, found.w.reshape(kernel.shape))
+        if bias_wanted:
+            ctx.add_grad(bias, found.bias.reshape(bias.shape))
+    return found
 
 
 def bind_activation(activation: Any, shape: tuple, dtype: Any, logits: bool) -> Any:

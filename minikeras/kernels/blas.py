@@ -58,6 +58,9 @@ def _functions_of(path: Path) -> dict[tuple[str, str], Any]:
             axpy.restype = axpby.restype = None
             found["axpy", char], found["axpby", char] = axpy, axpby
         else:
+            found["gemm", "f"] = getattr(library, f"{prefix}sgemm{suffix}", None)
+            if integer is not ctypes.c_int64:
+                found["gemm", "f"] = None
             for verb in ("get", "set"):
                 name = f"{prefix.replace('cblas', 'openblas')}{verb}_num_threads{suffix}"
                 found[verb, ""] = getattr(library, name, None)

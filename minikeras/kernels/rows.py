@@ -17,10 +17,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from minikeras.kernels import blas, parallel
+from minikeras.kernels import blas, compiled, parallel
 
 Array = np.ndarray
 
@@ -116,6 +117,13 @@ def _plan(a: str, b: str, out: str) -> tuple:
         (len(stack), len(rows), len(inner), len(columns)),
         tuple(product.index(label) for label in out),
     )
+
+
+def flat_inner(a: str, b: str, out: str) -> int:
+    """How many last axes of `a` a product of two flat matrices sums over; 0 where it is none."""
+    summed, left, right, (stack, _, inner, _), order = _plan(a, b, out)
+    as_it_lies = all(axes == tuple(range(len(axes))) for axes in (left, right, order))
+    return inner if as_it_lies and not stack and not any(summed) else 0
 
 
 def contract(a: str, b: str, out: str, x: Array, w: Array) -> Array:
@@ -232,6 +240,88 @@ def _shared(x: Array, w: Array, out: Array | None, count: int) -> Array:
         parts = parallel.edges(n, count)
         parallel.side_by_side(lambda i: _one(x, w[:, parts[i]], out[:, parts[i]]), count)
     return out
+
+
+def affine(x: Array, w: Array, bias: Array | None, rectify: bool) -> Array:
+    """`x @ w + bias`, cut off below 0 with `rectify`; each thread does all that to its part."""
+    (m, k), n = x.shape, w.shape[1]
+    loops = compiled.loops() if x.dtype.char == w.dtype.char == "f" and bias is not None else None
+
+    def finish(z: Array, bias: Array | None) -> None:
+        if loops:
+            loops.shift(z, bias, rectify)
+            return
+        if bias is not None:
+            np.add(z, bias, out=z)
+        if rectify:
+            np.maximum(z, 0, out=z)
+
+    count = parallel.parts_for(m * k * n, _SHARE) if x.dtype == w.dtype else 1
+    if count < 2:
+        z = matmul(x, w)
+        finish(z, bias)
+        return z
+    z = empty((m, n), x.dtype)
+    if m >= n:
+        rows, w = parallel.edges(m, count), operand(w) if m >= _LEAST else w
+        parts = [(x[one], w, z[one], bias) for one in rows]
+    else:
+        columns = parallel.edges(n, count)
+        parts = [(x, w[:, one], z[:, one], None if bias is None else bias[one]) for one in columns]
+
+    def part(i: int) -> None:
+        left, right, out, offset = parts[i]
+        _one(left, right, out)
+        finish(out, offset)
+
+    parallel.side_by_side(part, count)
+    return z
+
+
+class AffineGradients(NamedTuple):
+    """Gradients of `affine`, None where they are not wanted."""
+
+    x: Array | None
+    w: Array | None
+    bias: Array | None
+
+
+def affine_backward(
+    x: Array, w: Array, y: Array | None, dy: Array, wanted: tuple[bool, bool, bool]
+) -> AffineGradients | None:
+    """The gradients of `affine` by threads that have rows each, or None where that does not pay.
+
+    Args:
+        y: The result if it was cut off below 0, or None.
+        wanted: Whether the gradients of `x`, `w` and `bias` are wanted.
+    """
+    (m, k), n = x.shape, w.shape[1]
+    one_type = x.dtype == w.dtype == dy.dtype and x.dtype.char in "fd"
+    count = parallel.parts_for(m * k * n, _SHARE) if one_type and m > 4 * max(k, n) else 1
+    if count < 2:
+        return None
+    loops = compiled.loops() if x.dtype.char == "f" else None
+    dx = empty(x.shape, x.dtype) if wanted[0] else None
+    back = operand(w.T)
+
+    def part(rows: slice) -> tuple:
+        left, dz = x[rows], dy[rows]
+        if y is not None:
+            out = empty(dz.shape, dz.dtype)
+            if loops:
+                loops.rectified(y[rows], dz, out)
+            else:
+                np.multiply(dz, y[rows] > 0, out=out)
+            dz = out
+        if dx is not None:
+            _one(dz, back, dx[rows])
+        return (
+            _one(left.T, dz, None) if wanted[1] else 0,
+            np.dot(ones_of(len(dz), dz.dtype), dz) if wanted[2] else 0,
+        )
+
+    dw, dbias = parallel.summed(part, m, m * n * count, 1)
+    return AffineGradients(dx, dw if wanted[1] else None, dbias if wanted[2] else None)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:

@@ -12,7 +12,15 @@ from minikeras.engine import dtypes, registry, serialization, tree
 from minikeras.engine.context import INFERENCE_CONTEXT, Context
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.engine.recording import Node, activate, activate_backward, bind_activation, is_linear
+from minikeras.engine.recording import (
+    Node,
+    activate,
+    activate_backward,
+    activated_product,
+    bind_activation,
+    is_linear,
+    product_gradients,
+)
 from minikeras.engine.spelling import runs_unedited
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable, plain, standardize_shape
@@ -337,17 +345,15 @@ class Dense(QuantizableWeight):
             return self._altered_forward(ctx, x)
         ctx.save(x)
         # One product of all rows.
-        z = matmul(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), self._kernel.array)
-        if self.bias is not None:
-            z += self.bias.array
-        if x.ndim != 2:
-            z = z.reshape(*x.shape[:-1], self.units)
-        return activate(ctx, self.activation, z)
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        bias = None if self.bias is None else self.bias.array
+        shape = (*x.shape[:-1], self.units)
+        return activated_product(ctx, self.activation, rows, self._kernel.array, bias, shape)
 
     def infer(self, run: Any, x: Any) -> Any:
-        if x.ndim != 2 or self.altered:
+        if x.ndim != 2 or self.altered or len(x) > 32:
             return self.forward(Context(run), x)
-        z = (np.dot if len(x) <= 32 else matmul)(x, self._kernel.array)
+        z = np.dot(x, self._kernel.array)
         if self.bias is not None:
             z += self.bias.array
         return activate(INFERENCE_CONTEXT, self.activation, z)
@@ -356,11 +362,14 @@ class Dense(QuantizableWeight):
         if self.altered:
             return self._altered_backward(ctx, dy)
         (x,) = ctx.saved
+        kernel = self._kernel
+        x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        found = product_gradients(ctx, x2, kernel, self.bias, dy)
+        if found is not None:
+            return found[0].reshape(x.shape) if ctx.needs[0] else None
         dz = activate_backward(ctx, dy)
         rows = dz if dz.ndim == 2 else dz.reshape(-1, dz.shape[-1])
-        kernel = self._kernel
         if kernel.trainable:
-            x2 = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
             target = ctx.grad_target(kernel)
             if target is not None:
                 matmul(x2.T, rows, out=target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -9,8 +10,13 @@ import numpy as np
 
 from minikeras.engine import registry
 from minikeras.engine.input_spec import InputSpec
-from minikeras.engine.recording import activate, activate_backward
-from minikeras.kernels.rows import column_sum, contract, contract_backward
+from minikeras.engine.recording import (
+    activate,
+    activate_backward,
+    activated_product,
+    product_gradients,
+)
+from minikeras.kernels.rows import column_sum, contract, contract_backward, flat_inner
 from minikeras.layers.quantized import Part, QuantizableWeight
 
 
@@ -122,6 +128,10 @@ class EinsumDense(QuantizableWeight):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
+        # How many axes a product of flat matrices sums over, if that is all there is to do.
+        self._inner = flat_inner(*self._terms)
+        if plan.bias_shape not in (None, plan.kernel_shape[self._inner :]):
+            self._inner = 0
         self.input_spec = InputSpec(ndim=len(input_shape))
         self.built = True
         if self.lora_rank:
@@ -138,6 +148,12 @@ class EinsumDense(QuantizableWeight):
         if self.altered:
             return self._altered_forward(ctx, x)
         ctx.save(x)
+        if inner := self._inner:
+            depth = math.prod(x.shape[-inner:])
+            shape = (*x.shape[:-inner], *self._kernel.shape[inner:])
+            bias = None if self.bias is None else self.bias.array.reshape(-1)
+            w = self._kernel.array.reshape(depth, -1)
+            return activated_product(ctx, self.activation, x.reshape(-1, depth), w, bias, shape)
         z = contract(*self._terms, x, self._kernel.array)
         if self.bias is not None:
             z = z + self.bias.array if z.base is x else np.add(z, self.bias.array, out=z)
@@ -147,8 +163,13 @@ class EinsumDense(QuantizableWeight):
         if self.altered:
             return self._altered_backward(ctx, dy)
         (x,) = ctx.saved
-        dz = activate_backward(ctx, dy)
         kernel, bias = self._kernel, self.bias
+        if inner := self._inner:
+            rows = x.reshape(-1, math.prod(x.shape[-inner:]))
+            found = product_gradients(ctx, rows, kernel, bias, dy)
+            if found is not None:
+                return found[0].reshape(x.shape) if ctx.needs[0] else None
+        dz = activate_backward(ctx, dy)
         dx, dw = self._product_backward(x, kernel.array, dz, ctx.needs[0], kernel.trainable)
         if dw is not None:
             ctx.add_grad(kernel, dw)
