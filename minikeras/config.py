@@ -8,6 +8,8 @@ import json
 import os
 from typing import Any
 
+from minikeras.kernels import compiled
+
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _IMAGE_LAYOUTS = ("channels_first", "channels_last")
 
@@ -244,6 +246,35 @@ def disable_flash_attention() -> None:
 def is_flash_attention_enabled() -> bool | None:
     """Returns `False` if it was disabled; as in Keras, `None` otherwise."""
     return _flash_attention
+
+
+def enable_numba() -> None:
+    """Lets recurrent layers, attention, layer normalization and Adam run loops compiled by Numba.
+
+    They are faster on float32 (see `benchmarks/RESULTS.md`), and their numbers differ from those of
+    NumPy by rounding. What was built before keeps its optimizer's loops. `MINIKERAS_NUMBA=1` in the
+    environment does the same.
+
+    Raises:
+        ImportError: Numba is missing: `pip install minikeras[numba]`.
+        RuntimeError: NumPy is built on another BLAS than OpenBLAS.
+    """
+    compiled.enable()
+
+
+def disable_numba() -> None:
+    """Goes back to NumPy alone, the default. See `enable_numba`."""
+    compiled.enable(False)
+
+
+def is_numba_enabled() -> bool:
+    """Returns whether compiled loops are in use. See `enable_numba`.
+
+    >>> from minikeras import config
+    >>> config.is_numba_enabled()
+    False
+    """
+    return compiled.enabled()
 
 
 def is_nnx_enabled() -> bool:

@@ -287,9 +287,7 @@ def activate_backward(ctx: Any, dy: Any) -> Any:
     return kernel.backward(kept, dy)
 
 
-def activated_product(
-    ctx: Any, activation: Any, x: Any, w: Any, bias: Any, shape: tuple
-) -> Any:
+def activated_product(ctx: Any, activation: Any, x: Any, w: Any, bias: Any, shape: tuple) -> Any:
     """`activation(x @ w + bias)` of matrices, as `activate`, in `shape`."""
     kernel = getattr(activation, "kernel", None)
     rectify = kernel == RELU and not ctx.want_logits

@@ -228,15 +228,15 @@ def attention_backward(
     loops = compiled.loops()
     plain = d_weights is None and not need_bias and not masked and dropout is None
     if loops and plain and group == 1 and dtype.char == "f" and powers.size:
-        grads = [np.empty(one.shape, dtype) for one in (query, key, value)]
+        dq, dk, dv = (np.empty(one.shape, dtype) for one in (query, key, value))
         arrays = (
             query, _plain(key), _plain(value), powers[:, :, 0], inverse[:, :, 0], output,
-            _plain(d_output), scale, *grads,
+            _plain(d_output), scale, dq, dk, dv,
         )  # fmt: skip
         over_batch(
             lambda part: loops.attend_back(*arrays, part.start, part.stop), batch, powers.size
         )
-        return AttentionGradients(*grads, None)
+        return AttentionGradients(dq, dk, dv, None)
     g = _spread(inverse, output.shape)
     g = np.multiply(d_output, g, out=empty(output.shape, dtype))
     # The mean gradient of a row of weights, over its sum.

@@ -100,7 +100,7 @@ def backward(
     back = operand(seq.recurrent_kernel.T)
     inward = operand(seq.kernel.T) if need_inputs else none[0]
     dx = np.empty(seq.inputs.shape, np.float32) if need_inputs else none
-    loops = compiled.loops_now()
+    loops = compiled.compiled_loops()  # what they began, they end
     if c is None:
         loop, arrays = loops.gru_back, (z, h, given, *states, dz, back, inward, dx)
     else:

@@ -207,7 +207,13 @@ def normalize_rows(
         y = np.empty_like(x)
         g = np.ones(columns, x.dtype) if gamma is None else gamma
         b = np.zeros(columns, x.dtype) if beta is None else beta
-        each(lambda *parts: loops.normalize_rows(parts[0], g, b, epsilon, *parts[1:]), x, normal, inverse, y)
+        each(
+            lambda *parts: loops.normalize_rows(parts[0], g, b, epsilon, *parts[1:]),
+            x,
+            normal,
+            inverse,
+            y,
+        )
         return y, normal, inverse
     each(normalize, x, normal, inverse, y, smallest=_ROW_BLOCK)
     return y, normal, inverse

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -281,9 +281,9 @@ def affine(x: Array, w: Array, bias: Array | None, rectify: bool) -> Array:
 class AffineGradients(NamedTuple):
     """Gradients of `affine`, None where they are not wanted."""
 
-    x: Array | None
-    w: Array | None
-    bias: Array | None
+    x: Any
+    w: Any
+    bias: Any
 
 
 def affine_backward(
