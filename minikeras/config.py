@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any
 
-from minikeras.kernels import compiled
+from minikeras.kernels import blas
 
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _IMAGE_LAYOUTS = ("channels_first", "channels_last")
@@ -249,7 +249,7 @@ def is_flash_attention_enabled() -> bool | None:
 
 
 def enable_numba() -> None:
-    """Lets recurrent layers, attention, layer normalization and Adam run loops compiled by Numba.
+    """Lets LSTM, GRU and Adam run loops compiled by Numba.
 
     They are faster on float32 (see `benchmarks/RESULTS.md`), and their numbers differ from those of
     NumPy by rounding. What was built before keeps its optimizer's loops. `MINIKERAS_NUMBA=1` in the
@@ -259,12 +259,12 @@ def enable_numba() -> None:
         ImportError: Numba is missing: `pip install minikeras[numba]`.
         RuntimeError: NumPy is built on another BLAS than OpenBLAS.
     """
-    compiled.enable()
+    blas.enable()
 
 
 def disable_numba() -> None:
     """Goes back to NumPy alone, the default. See `enable_numba`."""
-    compiled.enable(False)
+    blas.enable(False)
 
 
 def is_numba_enabled() -> bool:
@@ -274,7 +274,7 @@ def is_numba_enabled() -> bool:
     >>> config.is_numba_enabled()
     False
     """
-    return compiled.enabled()
+    return blas.enabled()
 
 
 def is_nnx_enabled() -> bool:

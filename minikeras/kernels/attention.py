@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minikeras.kernels import compiled
 from minikeras.kernels.parallel import over_batch
 from minikeras.kernels.rows import empty, operand, row_sum
 
@@ -85,10 +84,6 @@ def _spread(inverse: Array, shape: tuple[int, ...]) -> Array:
     rows = inverse.transpose(0, 3, 1, 2).reshape(-1, 1)
     # A loop over rows of `size` elements costs twice as much.
     return np.repeat(rows, shape[-1], axis=1).reshape(shape)
-
-
-def _plain(x: Array) -> Array:
-    return np.ascontiguousarray(x, np.float32)
 
 
 def _part(x: Array, tile: slice) -> Array:
@@ -180,16 +175,9 @@ def attention(
         used = scores if dropout is None else scores * _part(dropout, tile)
         np.matmul(used, v[tile], out=out[tile])
 
-    loops = compiled.loops()
-    plain = bias is None and not masked and dropout is None and dtype.char == "f"
-    if loops and plain and key_heads == heads and sums.size and source:
-        arrays = (scaled, _plain(key), _plain(value), most, powers[:, :, 0], sums[:, :, 0], output)
-        over_batch(lambda part: loops.attend(*arrays, part.start, part.stop), batch, powers.size)
-        inverse = sums
-    else:
-        _over_tiles(attend, powers.shape)
-        inverse = np.divide(1, sums, out=sums)
-        output *= _spread(inverse, output.shape)
+    _over_tiles(attend, powers.shape)
+    inverse = np.divide(1, sums, out=sums)
+    output *= _spread(inverse, output.shape)
     weights, saved = None, None
     if need_weights:
         weights = np.multiply(powers, inverse[..., None], out=None if keep else powers)
@@ -225,18 +213,6 @@ def attention_backward(
     key_heads, group = powers.shape[1:3]
     q, k, v = _query_view(query, key_heads), _key_view(key), _key_view(value)
     dtype = powers.dtype
-    loops = compiled.loops()
-    plain = d_weights is None and not need_bias and not masked and dropout is None
-    if loops and plain and group == 1 and dtype.char == "f" and powers.size:
-        dq, dk, dv = (np.empty(one.shape, dtype) for one in (query, key, value))
-        arrays = (
-            query, _plain(key), _plain(value), powers[:, :, 0], inverse[:, :, 0], output,
-            _plain(d_output), scale, dq, dk, dv,
-        )  # fmt: skip
-        over_batch(
-            lambda part: loops.attend_back(*arrays, part.start, part.stop), batch, powers.size
-        )
-        return AttentionGradients(dq, dk, dv, None)
     g = _spread(inverse, output.shape)
     g = np.multiply(d_output, g, out=empty(output.shape, dtype))
     # The mean gradient of a row of weights, over its sum.

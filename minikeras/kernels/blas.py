@@ -3,17 +3,28 @@
 `y = a x + b y` takes NumPy three passes over memory and BLAS one. NumPy's wheels bring OpenBLAS
 along; where it is not found (NumPy built on another library), `axpy` and `axpby` are made of
 NumPy's passes: the same numbers but for rounding.
+
+The switch for loops compiled by Numba: LSTM, GRU and Adam.
+
+`minikeras.config.enable_numba()`, or `MINIKERAS_NUMBA=1` in the environment. NumPy alone is the
+default, and does whatever these loops do not: dtypes other than float32, other activations, masks.
+Numba lets other threads run, so that one call serves each of them, and OpenBLAS is called from
+within, in blocks of at most a million multiplications, which it does without packing.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from minikeras.kernels import blas
 
 Array = np.ndarray
 
@@ -128,3 +139,41 @@ def axpby(x: Array, y: Array) -> Callable[[float, float], None]:
 
 def _add(y: Array, x: Array) -> None:
     np.add(y, x, y)
+
+
+_enabled = os.environ.get("MINIKERAS_NUMBA", "0") not in ("", "0")
+
+
+def enable(on: bool = True) -> None:
+    """Use compiled loops from now on, or no longer; see `minikeras.config.enable_numba`."""
+    global _enabled
+    if on:
+        compiled_loops()
+    _enabled = on
+
+
+def enabled() -> bool:
+    """Whether compiled loops are asked for."""
+    return _enabled
+
+
+def loops() -> Any:
+    """The compiled loops where they are asked for, or None."""
+    return compiled_loops() if _enabled else None
+
+
+@lru_cache(maxsize=1)
+def compiled_loops() -> Any:
+    """The module of loops."""
+    if blas.functions().get(("gemm", "f")) is None:
+        raise RuntimeError(
+            "Compiled loops need the OpenBLAS that NumPy's wheels bring along, and this NumPy has"
+            " another BLAS. Leave out `enable_numba()` and MINIKERAS_NUMBA."
+        )
+    try:
+        return import_module("minikeras.kernels.loops")
+    except ImportError as error:
+        raise ImportError(
+            "Compiled loops need Numba: `pip install minikeras[numba]`, or leave out"
+            f" `enable_numba()` and MINIKERAS_NUMBA. ({error})"
+        ) from error

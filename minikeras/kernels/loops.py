@@ -1,19 +1,35 @@
-"""Loops that Numba compiles, each at its first call, and keeps on disk where it can.
+"""LSTM, GRU and Adam as loops that Numba compiles, each at its first call, and keeps on disk.
 
-Imported where they are asked for only: see `compiled`. Loops have one result each, and run from 0
-over slices: so the compiler sees that what is read and what is written lie apart, and makes vectors
-of them.
+Imported where they are asked for only (see `blas`). Loops have one result each, and run from 0 over
+slices: so the compiler sees that what is read and what is written lie apart, and makes vectors.
+
+Gates of a row lie side by side, in the order of the kernel: `(time, batch, gates * units)`. So a
+kernel is used as it is, and a batch is shared by threads that work on its rows from the first step
+to the last.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blas
+from minikeras.kernels import blas, parallel
+from minikeras.kernels.rows import empty, operand
+from minikeras.kernels.sequence import (
+    Array,
+    Gradients,
+    Kept,
+    Run,
+    Sequences,
+    buffer,
+    finish,
+    start_backward,
+    state_buffers,
+)
 
 _binding: Any = import_module("llvmlite.binding")
 _numba: Any = import_module("numba")
@@ -33,19 +49,18 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-@njit(types.void(*[wide] * 11), **OPTIONS)
-def gemm(across, rows, columns, inner, x, x_step, w, w_step, y, y_step, add):
-    """`y = x @ w`, or `x.T @ w` if `across`, or added to `y`: addresses, and steps of rows."""
+@njit(types.void(*[wide] * 10), **OPTIONS)
+def gemm(rows, columns, inner, x, x_step, w, w_step, y, y_step, add):
+    """`y = x @ w`, or added to `y`: addresses, and steps from row to row."""
     block = 1_000_000 // (inner * columns)
-    if across or block < 4:
+    if block < 4:
         block = rows
     elif block > 8:
         block -= block % 8
     for start in range(0, rows, block):
         sgemm(
-            whole(101), whole(112 if across else 111), whole(111), min(block, rows - start),
-            columns, inner, f4(1), x + 4 * start * x_step, x_step, w, w_step, f4(add),
-            y + 4 * start * y_step, y_step,
+            whole(101), whole(111), whole(111), min(block, rows - start), columns, inner, f4(1),
+            x + 4 * start * x_step, x_step, w, w_step, f4(add), y + 4 * start * y_step, y_step,
         )  # fmt: skip
 
 
@@ -53,33 +68,9 @@ def gemm(across, rows, columns, inner, x, x_step, w, w_step, y, y_step, add):
 def multiply(x, w, y, add):
     """`y = x @ w` or `y += x @ w`; rows may lie apart, their elements may not."""
     gemm(
-        0, x.shape[0], w.shape[1], x.shape[1], x.ctypes.data, x.strides[0] // 4,
-        w.ctypes.data, w.strides[0] // 4, y.ctypes.data, y.strides[0] // 4, add,
+        x.shape[0], w.shape[1], x.shape[1], x.ctypes.data, x.strides[0] // 4, w.ctypes.data,
+        w.strides[0] // 4, y.ctypes.data, y.strides[0] // 4, add,
     )  # fmt: skip
-
-
-@njit(**OPTIONS)
-def multiply_across(x, w, y):
-    """`y = x.T @ w`."""
-    gemm(
-        1, x.shape[1], w.shape[1], x.shape[0], x.ctypes.data, x.strides[0] // 4,
-        w.ctypes.data, w.strides[0] // 4, y.ctypes.data, y.strides[0] // 4, 0,
-    )  # fmt: skip
-
-
-@njit(**OPTIONS)
-def exp(x):
-    # 2**k * exp(r), as in Cephes; comparisons leave NaN alone.
-    x = f4(-87) if x < f4(-87) else (f4(88) if x > f4(88) else x)
-    k = np.floor(x * f4(1.44269504) + f4(0.5))
-    r = x - k * f4(0.693359375) + k * f4(2.12194440e-4)
-    p = f4(1.9875691500e-4) * r + f4(1.3981999507e-3)
-    p = p * r + f4(8.3334519073e-3)
-    p = p * r + f4(4.1665795894e-2)
-    p = p * r + f4(1.6666665459e-1)
-    p = p * r + f4(5.0000001201e-1)
-    p = p * r * r + r + f4(1)
-    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @njit(**OPTIONS)
@@ -233,131 +224,117 @@ def adam(w, g, m, v, first, second, epsilon, rate):
         w[j] -= m[j] * rate / (np.sqrt(v[j]) + epsilon)
 
 
-# Sums in the order that vectors give.
-SUMS = {**OPTIONS, "fastmath": {*OPTIONS["fastmath"], "reassoc"}}
+# Multiplications from which on two threads pay.
+_LARGE = 2_000_000
 
 
-@njit(**SUMS)
-def normalize_rows(x, gamma, beta, epsilon, normal, inverse, y):
-    n = x.shape[1]
-    for b in range(len(x)):
-        row, unit, out = x[b], normal[b], y[b]
-        total = f4(0)
-        for j in range(n):
-            total += row[j]
-        mean, total = total / n, f4(0)
-        for j in range(n):
-            total += (row[j] - mean) * (row[j] - mean)
-        factor = f4(1) / np.sqrt(total / n + f4(epsilon))
-        inverse[b, 0] = factor
-        for j in range(n):
-            unit[j] = (row[j] - mean) * factor
-        for j in range(n):
-            out[j] = unit[j] * gamma[j] + beta[j]
+def can(seq: Sequences, fused: bool) -> bool:
+    """Whether these loops do this sequence; `fused`: whether with `tanh` and `sigmoid`."""
+    if not fused or seq.recurrent_dropout is not None or seq.gate_dropout is not None:
+        return False
+    arrays = (seq.inputs, seq.kernel, seq.recurrent_kernel)
+    plain = all(one.dtype.char == "f" and one.flags.c_contiguous for one in arrays)
+    sized = seq.inputs.size and len(seq.recurrent_kernel)
+    return plain and bool(sized) and all(hold is None for hold in seq.holds)
 
 
-@njit(**SUMS)
-def normalize_rows_back(dy, normal, inverse, gamma, dx, totals):
-    """`totals`: the gradients of gamma and beta, float64, to which those of rows are added."""
-    rows, n = dy.shape
-    part = np.zeros((2, n), np.float32)
-    for b in range(rows):
-        given, unit, out = dy[b], normal[b], dx[b]
-        d_gamma, d_beta = part[0], part[1]
-        along = total = f4(0)
-        for j in range(n):
-            d_gamma[j] += given[j] * unit[j]
-        for j in range(n):
-            d_beta[j] += given[j]
-        for j in range(n):
-            out[j] = given[j] * gamma[j]
-        for j in range(n):
-            along += out[j] * unit[j]
-            total += out[j]
-        along, total = along / n, total / n
-        for j in range(n):
-            out[j] = (out[j] - unit[j] * along - total) * inverse[b, 0]
-        if b % 1024 == 1023 or b == rows - 1:
-            totals += part
-            part[:] = 0
+def _share(function: Callable[[int, int], Any], batch: int, work: int) -> None:
+    """Call `function` with the bounds of parts of a batch."""
+    count = min(parallel.parts_for(work, _LARGE), batch)
+    parts = [(part.start, part.stop) for part in parallel.edges(batch, max(count, 1))]
+    if count < 2:
+        function(0, batch)
+    else:
+        parallel.side_by_side(lambda part: function(*parts[part]), count)
 
 
-@njit(**SUMS)
-def attend(q, k, v, most, powers, inverse, output, first, last):
-    heads, source = q.shape[2], k.shape[1]
-    across = np.empty((q.shape[3], source), np.float32)
-    for b in range(first, last):
-        for h in range(heads):
-            scores = powers[b, h]
-            across[:] = k[b, :, h].T
-            multiply(q[b, :, h], across, scores, 0)
-            moderate = True
-            for t in range(len(scores)):
-                row = scores[t]
-                for j in range(source):
-                    row[j] = exp(row[j])
-                total = f4(0)
-                for j in range(source):
-                    total += row[j]
-                moderate = moderate and most > total and total * most > f4(1)
-                inverse[b, h, t] = f4(1) / total
-            if not moderate:
-                multiply(q[b, :, h], across, scores, 0)
-                for t in range(len(scores)):
-                    row = scores[t]
-                    peak = np.max(row)
-                    total = f4(0)
-                    for j in range(source):
-                        row[j] = exp(row[j] - peak)
-                        total += row[j]
-                    inverse[b, h, t] = f4(1) / total
-            multiply(scores, v[b, :, h], output[b, :, h], 0)
-            for t in range(len(scores)):
-                output[b, t, h] *= inverse[b, h, t]
+def forward(
+    seq: Sequences, slots: int, bias: Array | None, initial: Sequence[Array | None],
+    sequences: bool, keep: bool,
+) -> Run:  # fmt: skip
+    """A recurrence of one state (GRU) or two (LSTM)."""
+    (steps, batch, features), units = seq.inputs.shape, len(seq.recurrent_kernel)
+    kept = steps if keep else 1
+    wanted = (keep or sequences, keep)[: len(initial)]
+    states = state_buffers(initial, steps, batch, units, seq.inputs.dtype, wanted)
+    z = empty((kept, batch, slots * units), seq.inputs.dtype)
+    offset = np.zeros(slots * units, np.float32) if bias is None else bias
+    buffers: tuple = (states[0],)
+    if len(states) == 2:
+        buffers = (*states, np.empty((kept, batch, units), np.float32))
+    loop = lstm if len(states) == 2 else gru
+    kernels = operand(seq.kernel), operand(seq.recurrent_kernel)
+    arrays = (seq.inputs, *kernels, offset, z, *buffers)
+    work = steps * batch * slots * units * (features + units)
+    _share(lambda first, last: loop(*arrays, first, last), batch, work)
+    own = (*buffers, None, None)[:3]
+    return finish(seq, states, sequences, Kept(seq, z, *own) if keep else None)
 
 
-@njit(**SUMS)
-def attend_back(q, k, v, powers, inverse, output, dy, scale, dq, dk, dv, first, last):
-    target, heads, size = dy.shape[1:]
-    source = k.shape[1]
-    across = np.empty((size, source), np.float32)
-    g, ds = np.empty((target, size), np.float32), np.empty((target, source), np.float32)
-    for b in range(first, last):
-        for h in range(heads):
-            weights = powers[b, h]
-            across[:] = v[b, :, h].T
-            for t in range(target):
-                factor, given, row = inverse[b, h, t], dy[b, t, h], g[t]
-                for j in range(size):
-                    row[j] = given[j] * factor
-            multiply(g, across, ds, 0)
-            multiply_across(weights, g, dv[b, :, h])
-            for t in range(target):
-                row, given, out, weight = g[t], output[b, t, h], ds[t], weights[t]
-                mean = f4(0)
-                for j in range(size):
-                    mean += row[j] * given[j]
-                for j in range(source):
-                    out[j] = (out[j] - mean) * weight[j]
-            multiply(ds, k[b, :, h], dq[b, :, h], 0)
-            multiply_across(ds, q[b, :, h], dk[b, :, h])
-            for t in range(target):
-                dq[b, t, h] *= f4(scale)
+def backward(
+    kept: Kept, d_outputs: Any, d_last: Any, d_states: Any, need_inputs: bool, need_weights: bool,
+    into: Sequence[Array | None], overwrite: bool,
+) -> Gradients:  # fmt: skip
+    """The derivatives of `forward`."""
+    seq, z, h, c, squashed = kept
+    (steps, batch, features), units = seq.inputs.shape, h.shape[-1]
+    columns = seq.kernel.shape[1]
+    d_outputs, states = start_backward(
+        seq, 1 if c is None else 2, units, d_outputs, d_last, d_states
+    )
+    none = np.empty((0, 0, 0), np.float32)
+    given = none if d_outputs is None else np.ascontiguousarray(d_outputs, np.float32)
+    dz = z if overwrite else empty(z.shape, z.dtype)
+    back = operand(seq.recurrent_kernel.T)
+    inward = operand(seq.kernel.T) if need_inputs else none[0]
+    dx = np.empty(seq.inputs.shape, np.float32) if need_inputs else none
+    if c is None:
+        loop, arrays = gru_back, (z, h, given, *states, dz, back, inward, dx)
+    else:
+        loop, arrays = lstm_back, (z, c, squashed, given, *states, dz, back, inward, dx)
+    work = steps * batch * columns * (features + units)
+    _share(lambda first, last: loop(*arrays, first, last), batch, work)
+    d_kernel, d_recurrent, d_bias = (
+        buffer(target, like) if need_weights else None
+        for target, like in zip(into, (seq.kernel, seq.recurrent_kernel, seq.bias))
+    )
+    rows = dz.reshape(steps * batch, -1)
+    if need_weights:
+        _weights(seq, h[:-1], rows, d_kernel, d_recurrent, work)
+    if d_bias is not None:
+        total = np.add.reduce(rows, axis=0)
+        if d_bias.ndim == 2:
+            d_bias[0] = total[:columns]
+            d_bias[1, : 2 * units] = total[: 2 * units]
+            d_bias[1, 2 * units :] = total[columns:]
+        else:
+            d_bias[...] = total[:columns]
+    result: Array | None = None
+    if need_inputs:
+        if seq.dropout is not None:
+            dx *= seq.dropout
+        result = (dx[::-1] if seq.reverse else dx).transpose(1, 0, 2)
+    return Gradients(result, d_kernel, d_recurrent, d_bias, states)
 
 
-@njit(**OPTIONS)
-def shift(z, bias, rectified):
-    """Add `bias` to rows, in place, and cut them off below 0."""
-    floor = f4(0) if rectified else f4(-np.inf)
-    for row in z:
-        for j in range(len(bias)):
-            y = row[j] + bias[j]
-            row[j] = floor if y < floor else y
+def _weights(
+    seq: Sequences, h: Array, rows: Array, d_kernel: Any, d_recurrent: Any, work: int
+) -> None:
+    """The gradients of both kernels, side by side."""
+    units, columns = h.shape[-1], d_kernel.shape[1]
+    left = [seq.inputs.reshape(len(rows), -1).T, h.reshape(len(rows), -1).T]
 
+    def product(part: int) -> None:
+        if part == 0:
+            np.matmul(left[0], rows[:, :columns], out=d_kernel)
+        elif rows.shape[1] == columns:
+            np.matmul(left[1], rows, out=d_recurrent)
+        else:  # the gates, and the candidate's own part
+            np.matmul(left[1], rows[:, : 2 * units], out=d_recurrent[:, : 2 * units])
+            np.matmul(left[1], rows[:, columns:], out=d_recurrent[:, 2 * units :])
 
-@njit(**OPTIONS)
-def rectified(y, dy, dz):
-    for b in range(len(y)):
-        kept, given, out = y[b], dy[b], dz[b]
-        for j in range(len(kept)):
-            out[j] = given[j] if kept[j] > 0 else f4(0)
+    if parallel.parts_for(work, _LARGE) < 2:
+        product(0)
+        product(1)
+    else:
+        parallel.side_by_side(product, 2)

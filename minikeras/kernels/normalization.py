@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import compiled, parallel
+from minikeras.kernels import parallel
 from minikeras.kernels.parallel import each, summed
 
 # Values a block; see the optimizers, which choose alike.
@@ -202,19 +202,6 @@ def normalize_rows(
             if beta is not None:
                 np.add(out, beta, y[block])
 
-    loops = compiled.loops()
-    if loops and center and x.dtype.char == "f" and x.flags.c_contiguous:
-        y = np.empty_like(x)
-        g = np.ones(columns, x.dtype) if gamma is None else gamma
-        b = np.zeros(columns, x.dtype) if beta is None else beta
-        each(
-            lambda *parts: loops.normalize_rows(parts[0], g, b, epsilon, *parts[1:]),
-            x,
-            normal,
-            inverse,
-            y,
-        )
-        return y, normal, inverse
     each(normalize, x, normal, inverse, y, smallest=_ROW_BLOCK)
     return y, normal, inverse
 
@@ -259,17 +246,6 @@ def normalize_rows_backward(
             out *= inverse[part][block]
         return dgamma, dbeta
 
-    loops = compiled.loops()
-    if loops and center and dx is not None and dy.dtype.char == "f" and dy.flags.c_contiguous:
-        g = np.ones(columns, dy.dtype) if gamma is None else gamma
-
-        def back_compiled(part: slice) -> Array:
-            totals = np.zeros((2, columns))
-            loops.normalize_rows_back(dy[part], normal[part], inverse[part], g, dx[part], totals)
-            return totals
-
-        dgamma, dbeta = summed(back_compiled, len(dy), dy.size)
-        return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
     dgamma, dbeta = summed(back, len(dy), dy.size, _ROW_BLOCK)
     return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 

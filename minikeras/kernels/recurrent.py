@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import compiled_recurrent
+from minikeras.kernels import blas
 from minikeras.kernels.rows import operand
 from minikeras.kernels.sequence import LINEAR as LINEAR
 from minikeras.kernels.sequence import RELU as RELU
@@ -17,6 +17,7 @@ from minikeras.kernels.sequence import (
     Activation,
     Array,
     Gradients,
+    Kept,
     Run,
     activate,
     bias_by_gate,
@@ -86,12 +87,12 @@ def gru(
     (steps, batch, _), units = seq.inputs.shape, recurrent_kernel.shape[0]
     dtype = seq.inputs.dtype
     fused = activation is TANH and recurrent_activation is SIGMOID
-    if loops := compiled_recurrent.loops_for(seq, fused and reset_after):
+    if (loops := blas.loops()) and loops.can(seq, fused and reset_after):
         offset = None
         if bias is not None:
             offset = np.concatenate([bias[0], bias[1, 2 * units :]])
             offset[: 2 * units] += bias[1, : 2 * units]
-        return compiled_recurrent.forward(loops, seq, 4, offset, initial_state, sequences, keep)
+        return loops.forward(seq, 4, offset, initial_state, sequences, keep)
     half = 0.5 if fused else 1.0
     z = np.empty((4 if reset_after else 3, steps, batch, units), dtype)
     states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences,))
@@ -173,8 +174,8 @@ def gru_backward(
     overwrite: bool = False,
 ) -> Gradients:
     """Derivatives of `gru`; arguments as in `simple_rnn_backward`."""
-    if isinstance(saved, compiled_recurrent.Kept):
-        return compiled_recurrent.backward(
+    if isinstance(saved, Kept):
+        return blas.compiled_loops().backward(
             saved, d_outputs, d_last, d_states, need_inputs, need_weights,
             (d_kernel, d_recurrent_kernel, d_bias), overwrite,
         )  # fmt: skip
@@ -299,8 +300,8 @@ def lstm(
     (steps, batch, _), units = seq.inputs.shape, recurrent_kernel.shape[0]
     dtype = seq.inputs.dtype
     fused = activation is TANH and recurrent_activation is SIGMOID
-    if loops := compiled_recurrent.loops_for(seq, fused):
-        return compiled_recurrent.forward(loops, seq, 4, bias, initial_state, sequences, keep)
+    if (loops := blas.loops()) and loops.can(seq, fused):
+        return loops.forward(seq, 4, bias, initial_state, sequences, keep)
     scale = (0.5, 0.5, 0.5, 1.0) if fused else (1.0,) * 4
     z = np.empty((4, steps, batch, units), dtype)
     states = state_buffers(initial_state, steps, batch, units, dtype, (keep or sequences, keep))
@@ -365,8 +366,8 @@ def lstm_backward(
     overwrite: bool = False,
 ) -> Gradients:
     """Derivatives of `lstm`; arguments as in `simple_rnn_backward`."""
-    if isinstance(saved, compiled_recurrent.Kept):
-        return compiled_recurrent.backward(
+    if isinstance(saved, Kept):
+        return blas.compiled_loops().backward(
             saved, d_outputs, d_last, d_states, need_inputs, need_weights,
             (d_kernel, d_recurrent_kernel, d_bias), overwrite,
         )  # fmt: skip

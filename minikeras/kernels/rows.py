@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minikeras.kernels import blas, compiled, parallel
+from minikeras.kernels import blas, parallel
 
 Array = np.ndarray
 
@@ -245,12 +245,8 @@ def _shared(x: Array, w: Array, out: Array | None, count: int) -> Array:
 def affine(x: Array, w: Array, bias: Array | None, rectify: bool) -> Array:
     """`x @ w + bias`, cut off below 0 with `rectify`; each thread does all that to its part."""
     (m, k), n = x.shape, w.shape[1]
-    loops = compiled.loops() if x.dtype.char == w.dtype.char == "f" and bias is not None else None
 
     def finish(z: Array, bias: Array | None) -> None:
-        if loops:
-            loops.shift(z, bias, rectify)
-            return
         if bias is not None:
             np.add(z, bias, out=z)
         if rectify:
@@ -300,7 +296,6 @@ def affine_backward(
     count = parallel.parts_for(m * k * n, _SHARE) if one_type and m > 4 * max(k, n) else 1
     if count < 2:
         return None
-    loops = compiled.loops() if x.dtype.char == "f" else None
     dx = empty(x.shape, x.dtype) if wanted[0] else None
     back = operand(w.T)
 
@@ -308,11 +303,7 @@ def affine_backward(
         left, dz = x[rows], dy[rows]
         if y is not None:
             out = empty(dz.shape, dz.dtype)
-            if loops:
-                loops.rectified(y[rows], dz, out)
-            else:
-                np.multiply(dz, y[rows] > 0, out=out)
-            dz = out
+            dz = np.multiply(dz, y[rows] > 0, out=out)
         if dx is not None:
             _one(dz, back, dx[rows])
         return (

@@ -98,6 +98,16 @@ class Sequences(NamedTuple):
     recurrent_dropout: Array | None
 
 
+class Kept(NamedTuple):
+    """What the way back reads where `loops` went forward: buffers of all steps."""
+
+    seq: Sequences
+    gates: Array
+    h: Array
+    c: Array | None
+    squashed: Array | None
+
+
 ALL = "all rows are masked"
 
 

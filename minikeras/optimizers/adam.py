@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.kernels import blas, compiled
+from minikeras.kernels import blas
 from minikeras.optimizers.kernel import Cast, KernelOptimizer
 from minikeras.optimizers.plan import norm
 
@@ -93,7 +93,7 @@ class Adam(KernelOptimizer):
 
     def long_rule(self, w: Any, g: Any, slots: tuple, scratch: tuple) -> Any:
         _, m, v, *largest = slots
-        if (loops := compiled.loops()) and not largest and w.dtype.char == "f":
+        if (loops := blas.loops()) and not largest and w.dtype.char == "f":
             return lambda c: loops.adam(w, g, m, v, *map(np.float32, c))
         top, t = (largest or [v])[0], scratch[1]
         move_m, move_v, descend = blas.axpby(g, m), blas.axpby(t, v), blas.axpy(t, w)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import tree
-from minikeras.training.convert import cast, is_on_disk, is_sparse, read_rows, unwrap
+from minikeras.training.outputs import cast, is_on_disk, is_sparse, read_rows, unwrap
 
 Batch = tuple[Any, Any, Any]
 

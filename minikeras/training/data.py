@@ -52,7 +52,7 @@ from minikeras.training.arrays import (
     count_samples,
     names_columns,
 )
-from minikeras.training.convert import (
+from minikeras.training.outputs import (
     RowRange,
     as_arrays,
     is_array_like,

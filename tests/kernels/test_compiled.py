@@ -8,8 +8,8 @@ import pytest
 
 import minikeras
 from minikeras import layers
-from minikeras.kernels import attention, blas, compiled, normalization, recurrent, rows
-from minikeras.kernels.compiled_recurrent import Kept
+from minikeras.kernels import blas, recurrent
+from minikeras.kernels.sequence import Kept
 
 pytest.importorskip("numba", reason="compiled loops need Numba", exc_type=ImportError)
 
@@ -17,14 +17,14 @@ pytest.importorskip("numba", reason="compiled loops need Numba", exc_type=Import
 @pytest.fixture(autouse=True)
 def numpy_alone_afterwards():
     yield
-    compiled.enable(False)
+    blas.enable(False)
 
 
 def both(function):
     """What `function` returns without and with compiled loops."""
     results = []
     for on in (False, True):
-        compiled.enable(on)
+        blas.enable(on)
         results.append(function())
     return results
 
@@ -62,7 +62,7 @@ def run_recurrent(name, batch=7, steps=9, features=5, units=6, given="outputs", 
 def test_recurrence(name, given, backwards):
     def run():
         made, arrays = run_recurrent(name, given=given, go_backwards=backwards)
-        assert isinstance(made.saved, Kept) == compiled.enabled()
+        assert isinstance(made.saved, Kept) == blas.enabled()
         return arrays
 
     assert_close(both(run), 1e-5)  # of up to 9 steps, one after the other
@@ -95,9 +95,9 @@ def test_a_way_back_begun_with_compiled_loops_ends_with_them(name):
     function, back = getattr(recurrent, name), getattr(recurrent, f"{name}_backward")
     gates = {"lstm": 4, "gru": 3}[name]
     arguments = draw(2, 3, 4), draw(4, gates * 5), draw(5, gates * 5), None
-    compiled.enable()
+    blas.enable()
     saved = function(*arguments, [None] * (gates - 2)).saved
-    compiled.enable(False)
+    blas.enable(False)
     found = back(saved, None, draw(2, 5))
     saved = function(*arguments, [None] * (gates - 2)).saved
     assert_close((back(saved, None, draw(2, 5))[:3], found[:3]))
@@ -122,80 +122,17 @@ def test_numpy_does_the_rest(options):
 
 
 def test_float64_is_numpys():
-    compiled.enable()
+    blas.enable()
     arrays = (draw(2, 3, 4), draw(4, 20), draw(5, 20))
     made = recurrent.lstm(*(one.astype("float64") for one in arrays))
     assert made.outputs.dtype == "float64" and not isinstance(made.saved, Kept)
-
-
-@pytest.mark.parametrize("factor", [1.0, 400.0, -400.0])
-def test_attention(factor):
-    query, key, value = draw(3, 5, 4, 8), draw(3, 7, 4, 8), draw(3, 7, 4, 6)
-
-    def run():
-        factors = np.float32(factor)
-        output, weights, saved = attention.attention(query * factors, key, value, scale=0.35)
-        return [output, weights, *attention.attention_backward(saved, draw(3, 5, 4, 6))[:3]]
-
-    # Scores of some hundreds are rounded to their last place before they are exponents.
-    assert_close(both(run), 3e-6 if factor == 1 else 3e-5)
-
-
-def test_attention_passes_nan_on():
-    query = draw(2, 3, 1, 4)
-    query[1, 2, 0, 1] = np.nan
-    compiled.enable()
-    output = attention.attention(query, draw(2, 3, 1, 4), draw(2, 3, 1, 4))[0]
-    assert np.isnan(output[1, 2]).all()
-    assert np.isfinite(output[0]).all() and np.isfinite(output[1, :2]).all()
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (700, 33), (3000, 64)])
-@pytest.mark.parametrize("affine", [False, True])
-def test_normalization_of_rows(shape, affine):
-    x, dy = draw(*shape) + 3, draw(*shape, seed=1)
-    gamma, beta = (draw(shape[1], seed=k) for k in (1, 2)) if affine else (None, None)
-
-    def run():
-        y, normal, inverse = normalization.normalize_rows(x, 1e-3, True, gamma, beta)
-        back = normalization.normalize_rows_backward(dy, normal, inverse, True, gamma)
-        return [y, normal, inverse, *back]
-
-    assert_close(both(run), 1e-5)  # of sums of up to 3,000 rows
-
-
-@pytest.mark.parametrize("rectify", [False, True])
-@pytest.mark.parametrize("shape", [(5, 3, 4), (2048, 64, 128), (64, 300, 600)])
-def test_dense_products(shape, rectify):
-    rows_, inner, columns = shape
-    x, w, bias = draw(rows_, inner), draw(inner, columns), draw(columns)
-    dy = draw(rows_, columns, seed=1)
-
-    def run():
-        y = rows.affine(x, w, bias, rectify)
-        found = rows.affine_backward(x, w, y if rectify else None, dy, (True, True, True))
-        return [y, *(found or ())]
-
-    assert_close(both(run), 1e-5)
-
-
-def test_what_is_no_number_stays_so():
-    w, bias = np.eye(2, dtype="float32"), np.zeros(2, "float32")
-    x = np.array([[np.nan, 1], [-1, np.inf], [-np.inf, 2]], "float32")
-    with np.errstate(invalid="ignore"):
-        plain, fast = both(lambda: rows.affine(x, w, bias, True))
-    np.testing.assert_array_equal(plain, fast)
 
 
 def train(kind):
     minikeras.utils.set_random_seed(0)
     inputs = minikeras.Input((12,), dtype="int32")
     x = layers.Embedding(30, 16)(inputs)
-    if kind == "attention":
-        x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8)(x, x))
-        x = layers.Dense(16, activation="relu")(x)
-    else:
-        x = getattr(layers, kind)(8, return_sequences=True)(x)
+    x = getattr(layers, kind)(8, return_sequences=True)(x)
     x = layers.GlobalAveragePooling1D()(x)
     model = minikeras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
     model.compile("adam", "binary_crossentropy")
@@ -204,15 +141,15 @@ def train(kind):
     return [np.array(history.history["loss"]), model.predict(data, verbose=0)]
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "attention"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_training(kind):
     # Adam divides by the root of small squares: rounding grows over 12 steps.
     assert_close(both(lambda: train(kind)), 1e-4)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "attention"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_equal_bits_under_a_seed(kind):
-    compiled.enable()
+    blas.enable()
     for first, second in zip(train(kind), train(kind)):
         np.testing.assert_array_equal(first, second)
 
@@ -220,13 +157,13 @@ def test_equal_bits_under_a_seed(kind):
 def test_switches():
     assert not minikeras.config.is_numba_enabled()
     minikeras.config.enable_numba()
-    assert minikeras.config.is_numba_enabled() and compiled.loops() is not None
+    assert minikeras.config.is_numba_enabled() and blas.loops() is not None
     minikeras.config.disable_numba()
-    assert not minikeras.config.is_numba_enabled() and compiled.loops() is None
+    assert not minikeras.config.is_numba_enabled() and blas.loops() is None
 
 
 def test_what_is_missing_is_named(monkeypatch):
-    compiled.compiled_loops.cache_clear()
+    blas.compiled_loops.cache_clear()
     try:
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "numba", None)
@@ -239,7 +176,7 @@ def test_what_is_missing_is_named(monkeypatch):
                 minikeras.config.enable_numba()
         assert not minikeras.config.is_numba_enabled()
     finally:
-        compiled.compiled_loops.cache_clear()
+        blas.compiled_loops.cache_clear()
 
 
 def test_numba_is_not_imported_unless_asked_for():
