@@ -41,21 +41,11 @@ def load_data(
 ) -> Split:
     """Loads the newswires.
 
-    Words are numbered by how often they occur: before `index_from` is added, 1 is the most frequent
-    word. 0 is left free for padding.
-
     Args:
-        path: The file's name in the cache, `~/.keras/datasets`.
-        num_words: Words of this number and above become `oov_char`. Defaults to `None`: all are
-            kept but the last.
-        skip_top: Words below this number become `oov_char`. Defaults to 0.
-        maxlen: Newswires of this length and longer are left out. Defaults to `None`.
+        path, num_words, skip_top, maxlen, start_char, oov_char, index_from: As those of
+            `imdb.load_data`.
         test_split: The part to keep for testing, at least 0 and below 1. Defaults to 0.2.
         seed: The seed of the shuffle before the split.
-        start_char: The number put before each newswire, or `None` for none. Defaults to 1.
-        oov_char: The number of words outside the vocabulary, or `None` to drop them.
-            Defaults to 2.
-        index_from: What is added to word numbers. Defaults to 3.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: object arrays of lists of integers, and `int64`

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, tree
-from minikeras.engine.budget import assert_small
+from minikeras.engine.arena import assert_small
 from minikeras.engine.context import INFERENCE, Context, state
 from minikeras.engine.recording import Node, Paused
 from minikeras.engine.registry import auto_name

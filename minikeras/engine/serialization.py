@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry
-from minikeras.engine.budget import Budget
+from minikeras.engine.arena import Budget
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.engine.variable import Variable
 

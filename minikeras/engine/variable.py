@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import budget, dtypes
+from minikeras.engine import arena, dtypes
 from minikeras.engine.context import state
 from minikeras.engine.registry import auto_name, current_path
 from minikeras.engine.symbolic import Operators, Tensor, record_variable
@@ -149,7 +149,7 @@ class Variable(Operators):
                 )
             self._dtype = dtypes.standardize_dtype(dtype)
             shape = standardize_shape(shape)
-            if budget.may_wait(initializer, shape, self._dtype):
+            if arena.may_wait(initializer, shape, self._dtype):
                 self._pending = (initializer, shape)
                 return
             value = initializer(shape, dtype=self._dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization
-from minikeras.engine.budget import repeatable
+from minikeras.engine.arena import repeatable
 from minikeras.engine.symbolic import Tensor
 from minikeras.engine.variable import plain
 from minikeras.kernels.special import taper

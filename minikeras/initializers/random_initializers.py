@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization
-from minikeras.engine.budget import repeatable
+from minikeras.engine.arena import repeatable
 from minikeras.engine.rng import SeedGenerator, draw_generator, make_default_seed
 from minikeras.engine.symbolic import Tensor
 from minikeras.initializers.initializer import Initializer

@@ -18,9 +18,9 @@ from minikeras.preprocessing.image_transforms import (
     random_shift,
     random_zoom,
 )
-from minikeras.utils.image_dataset import image_dataset_from_directory
 from minikeras.utils.image_utils import (
     array_to_img,
+    image_dataset_from_directory,
     img_to_array,
     load_img,
     save_img,

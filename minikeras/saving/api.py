@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import budget, registry, serialization
+from minikeras.engine import arena, registry, serialization
 from minikeras.engine.spelling import runs_unedited
 from minikeras.saving import archive, guard, hdf5, weights
 from minikeras.saving.window import atomic_hdf5, atomic_path
@@ -408,7 +408,7 @@ class KerasFileEditor:
             if inside is None:
                 dataset = guard.dataset_at(group, key)
                 if dataset is not None:
-                    budget.charge(dataset.shape, dataset.dtype.itemsize, dataset.name)
+                    arena.charge(dataset.shape, dataset.dtype.itemsize, dataset.name)
                     found[key] = guard.read_array(dataset)
             elif key == "vars":
                 found.update(self._tree(inside, path, seen, depth + 1))

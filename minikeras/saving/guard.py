@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import serialization
-from minikeras.engine.budget import Budget
+from minikeras.engine.arena import Budget
 from minikeras.saving.window import Window
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
