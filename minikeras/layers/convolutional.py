@@ -9,7 +9,7 @@ import numpy as np
 from minikeras.engine import registry
 from minikeras.engine.layer import Layer
 from minikeras.layers.convolution_base import ConvolutionLayer, positive, with_defaults
-from minikeras.layers.low_rank import LowRankAdaptation
+from minikeras.layers.quantized import LowRankAdaptation
 from minikeras.ops.convolutional import TRANSPOSED
 from minikeras.ops.spatial import conv_transpose_output_shape, standardize_tuple
 

@@ -7,9 +7,8 @@ from typing import Any
 from minikeras.engine import registry
 from minikeras.engine.dtypes import InputSpec
 from minikeras.engine.serialization import in_order
-from minikeras.layers.cell_sequence import arguments_config
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from minikeras.layers.rnn import RNN
+from minikeras.layers.rnn import RNN, arguments_config
 
 __all__ = [
     "GRU",

@@ -10,7 +10,7 @@ from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.dtypes import InputSpec
 from minikeras.engine.layer import Layer
-from minikeras.kernels import resize as kernels
+from minikeras.kernels import windows as kernels
 from minikeras.layers.convolution_base import with_defaults
 from minikeras.ops.spatial import from_last, join_shape, split_shape, standardize_tuple, to_last
 

@@ -34,7 +34,7 @@ from minikeras.metrics.confusion import (
 )
 from minikeras.metrics.counting import F1Score, FBetaScore
 from minikeras.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from minikeras.metrics.metric import Metric
+from minikeras.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 from minikeras.metrics.of_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -50,7 +50,6 @@ from minikeras.metrics.of_losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from minikeras.metrics.reduction import Mean, MeanMetricWrapper, Sum
 from minikeras.metrics.regression import (
     ConcordanceCorrelation,
     CosineSimilarity,

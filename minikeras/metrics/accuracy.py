@@ -11,8 +11,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.symbolic import Tensor
-from minikeras.metrics.metric import as_array, same_rank
-from minikeras.metrics.reduction import MeanMetricWrapper
+from minikeras.metrics.metric import MeanMetricWrapper, as_array, same_rank
 
 
 def metric_function(kernel: Callable) -> Callable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
-from minikeras.metrics.reduction import MeanMetricWrapper, PairMean
+from minikeras.metrics.metric import MeanMetricWrapper, PairMean
 
 
 class LossMetric(MeanMetricWrapper):

@@ -11,8 +11,7 @@ from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.symbolic import Tensor
 from minikeras.metrics.accuracy import AccuracyMetric, metric_function
-from minikeras.metrics.metric import Metric, as_array, check_samples, same_rank
-from minikeras.metrics.reduction import PairMean
+from minikeras.metrics.metric import Metric, PairMean, as_array, check_samples, same_rank
 
 
 @registry.metrics.register("RootMeanSquaredError", "root_mean_squared_error")

@@ -25,7 +25,6 @@ from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, se
 from minikeras.ops.core import *
 from minikeras.ops.counting import *
 from minikeras.ops.creation import *
-from minikeras.ops.ctc import *
 from minikeras.ops.cumulative import *
 from minikeras.ops.elementwise import *
 from minikeras.ops.fourier import *

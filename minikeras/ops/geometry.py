@@ -10,7 +10,7 @@ import numpy as np
 from minikeras.config import standardize_data_format
 from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor
-from minikeras.kernels.resize import FILTERS
+from minikeras.kernels.windows import FILTERS
 from minikeras.ops.base import Kernel, array_of, composite, static, tensor
 from minikeras.ops.products import einsum
 from minikeras.ops.resampling import check_rank

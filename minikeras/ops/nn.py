@@ -4,7 +4,6 @@
 from minikeras.ops.activation import *
 from minikeras.ops.activation import __all__ as _activations
 from minikeras.ops.convolutional import conv, conv_transpose, depthwise_conv, separable_conv
-from minikeras.ops.ctc import ctc_decode, ctc_loss
 from minikeras.ops.fourier import polar
 from minikeras.ops.losses import *
 from minikeras.ops.losses import __all__ as _losses
@@ -22,7 +21,7 @@ from minikeras.ops.spatial import __all__ as _blocks
 __all__ = sorted(
     [
         "adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose",
-        "ctc_decode", "ctc_loss", "depthwise_conv", "max_pool", "polar", "separable_conv",
+        "depthwise_conv", "max_pool", "polar", "separable_conv",
         *_activations, *_blocks, *_losses, *_normalizations,
     ]
 )  # fmt: skip

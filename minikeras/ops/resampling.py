@@ -9,7 +9,7 @@ import numpy as np
 from minikeras.config import standardize_data_format
 from minikeras.engine import dtypes
 from minikeras.engine.symbolic import KerasTensor
-from minikeras.kernels import resize as kernels
+from minikeras.kernels import windows as kernels
 from minikeras.ops import reductions
 from minikeras.ops.base import Kernel, composite, static, tensor
 from minikeras.ops.core import cast

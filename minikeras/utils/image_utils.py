@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minikeras import config
-from minikeras.kernels import resize as resizing
+from minikeras.kernels import windows as resizing
 from minikeras.utils import image_utils
 from minikeras.utils.folders import as_object_array, dataset_from_directory, stacked
 
