@@ -13,7 +13,7 @@ import numpy as np
 from minikeras.engine import dtype_policy as policies
 from minikeras.engine import dtypes, registry, spelling, tree
 from minikeras.engine.context import Run, state
-from minikeras.engine.dtypes import check_inputs
+from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.operation import (
     Operation,
     any_symbolic,

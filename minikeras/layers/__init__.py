@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from minikeras.engine import serialization
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.spelling import answer_calls, older_names
 from minikeras.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax

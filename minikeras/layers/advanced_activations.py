@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels.activation import KERNELS
 

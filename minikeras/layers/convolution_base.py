@@ -11,7 +11,7 @@ import numpy as np
 from minikeras import config
 from minikeras.engine import registry
 from minikeras.engine.context import Context
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.operation import Operation
 from minikeras.engine.recording import activate, activate_backward

@@ -6,7 +6,7 @@ from typing import Any
 
 from minikeras import config
 from minikeras.engine import registry
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
 from minikeras.layers.recurrent import CellLayer

@@ -10,7 +10,7 @@ import numpy as np
 from minikeras import ops
 from minikeras.engine import dtypes, registry, serialization, tree
 from minikeras.engine.context import INFERENCE_CONTEXT, Context
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.recording import (
     Node,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.recording import (
     activate,
     activate_backward,

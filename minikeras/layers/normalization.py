@@ -11,7 +11,7 @@ import numpy as np
 from minikeras import config as settings
 from minikeras.engine import dtypes, registry
 from minikeras.engine.context import state
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.serialization import BATCH_NORMALIZATION_ORDER, in_order
 from minikeras.kernels import normalization as kernels

@@ -8,7 +8,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry, spelling
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels import pooling as kernels
 from minikeras.layers.convolution_base import with_defaults

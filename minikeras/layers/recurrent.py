@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikeras.engine import registry
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.serialization import in_order
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from minikeras.layers.rnn import RNN, arguments_config

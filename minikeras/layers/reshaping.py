@@ -10,7 +10,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry, serialization, tree
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.symbolic import KerasTensor
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.engine import registry, serialization, tree
 from minikeras.engine.context import state
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer, _accepts
 from minikeras.engine.operation import cast_tensor
 from minikeras.layers.rnn import STEPS

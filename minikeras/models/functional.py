@@ -9,8 +9,8 @@ import numpy as np
 
 from minikeras.engine import dtypes, registry, serialization, spelling, tree
 from minikeras.engine.context import Context, state
-from minikeras.engine.dtypes import check_inputs
 from minikeras.engine.graph import Graph, NotConnectedError, clone_graph
+from minikeras.engine.input_spec import check_inputs
 from minikeras.engine.layer import Layer
 from minikeras.engine.operation import Operation, call_kernel
 from minikeras.engine.recording import Node

@@ -10,7 +10,7 @@ import numpy as np
 
 from minikeras import config as settings
 from minikeras.engine import registry
-from minikeras.engine.dtypes import InputSpec
+from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.kernels.special import taper
 from minikeras.layers.preprocessing.normalization import DataLayer
