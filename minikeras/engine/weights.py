@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.engine import budget, dtypes, registry, spelling
+from minikeras.engine import arena, dtypes, registry, spelling
 from minikeras.engine.registry import current_path, name_scope
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.variable import Variable, standardize_shape
@@ -88,7 +88,7 @@ class LayerWeights:
         dtype = self.variable_dtype if dtype is None else dtype  # type: ignore[attr-defined]
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        budget.charge(
+        arena.charge(
             shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name
         )
         # Made after the layer was built: under the path it was built at.
