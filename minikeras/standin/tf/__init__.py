@@ -35,7 +35,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "config.optimizer": ("small:CONFIG",),
     "config.threading": ("small:CONFIG",),
     "data": ("data",),
-    "data.experimental": ("data", "csv"),
+    "data.experimental": ("data", "io:CSV"),
     "debugging": ("small:DEBUGGING",),
     "distribute": ("small:DISTRIBUTE",),
     "distribute.experimental": ("small:DISTRIBUTE",),
