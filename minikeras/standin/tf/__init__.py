@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HERE = __name__
-_TOP = ("top", "tensors", "dtypes", "objects", "math", "small", "legacy")
+_TOP = ("top", "tensors", "dtypes", "objects", "math", "small")
 # Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. After a
 # colon the list of the names that are meant.
 _HOMES: dict[str, tuple[str, ...]] = {
@@ -62,7 +62,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "python.client": (),
     "python.client.device_lib": ("small:CONFIG",),
     "python.framework": (),
-    "python.framework.ops": ("legacy",),
+    "python.framework.ops": ("objects",),
     "random": ("random",),
     "random.experimental": ("random",),
     "signal": ("more:SIGNAL",),
