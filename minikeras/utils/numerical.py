@@ -8,6 +8,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine.spelling import understands_old
+from minikeras.engine.symbolic import is_tensor
 
 
 @understands_old
@@ -56,16 +57,16 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return one_hot.reshape(*labels.shape, num_classes)
 
 
-def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
+def normalize(x: Any, axis: int = -1, order: int | float = 2) -> Any:
     """Scales vectors to length 1; zero vectors stay zero.
 
     Args:
-        x: An array.
+        x: An array, or a tensor, whose gradients flow.
         axis: The axis along which the vectors lie. Defaults to -1.
         order: The order of the norm, such as 1, 2 or `numpy.inf`. Defaults to 2.
 
     Returns:
-        An array of the shape of `x`.
+        An array (of a tensor, a tensor) of the shape of `x`.
 
     Example:
 
@@ -74,6 +75,10 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> np.ndarray:
     array([[0.6, 0.8]])
     """
     if not isinstance(x, np.ndarray):
+        if is_tensor(x):
+            from minikeras import ops
+
+            return ops.normalize(x, axis, order)
         x = np.asarray(x, dtype=config.floatx())
     length = np.atleast_1d(np.linalg.norm(x, order, axis, keepdims=True))
     length[length == 0] = 1
