@@ -231,7 +231,7 @@ class RandomFourierFeatures(layers.Layer):
         """Draw the kernel."""
         size, kind = input_shape[-1], self.kernel_initializer
         drawn = {"gaussian": initializers.RandomNormal(stddev=1.0), "laplacian": _cauchy}
-        named = kind.lower() if isinstance(kind, str) else None
+        named = kind.lower() if isinstance(kind, str) else ""
         self.unscaled_kernel = self.add_weight(
             name="unscaled_kernel",
             shape=(size, self.output_dim),
@@ -254,7 +254,8 @@ class RandomFourierFeatures(layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        return ops.cos(ops.matmul(inputs, self.unscaled_kernel / self.kernel_scale) + self.bias)
+        kernel = ops.divide(self.unscaled_kernel, self.kernel_scale)
+        return ops.cos(ops.matmul(inputs, kernel) + self.bias)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`output_dim` features."""

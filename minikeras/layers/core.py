@@ -332,7 +332,7 @@ class Dense(QuantizableWeight):
     def kernel(self, value: Any) -> None:
         self._kernel = value
         if isinstance(value, Tensor):  # what another network computed, which is to learn from it
-            self.call = self._call_given
+            self.call = self._call_given  # type: ignore[method-assign]
 
     def _call_given(self, x: Any) -> Any:
         y = ops.matmul(x, self._kernel)
