@@ -97,12 +97,10 @@ def placeholder(
     name: str | None = None,
     ragged: bool = False,
 ) -> Any:
-    """A symbolic tensor of `shape` (batch axis included) or with `ndim` axes."""
+    """A symbolic tensor of `shape` (batch axis included) or with `ndim` axes; else a vector."""
     from minikeras.layers import Input
 
-    if shape is None and ndim is None:
-        raise ValueError("`placeholder` needs a `shape` or the number of axes, `ndim`.")
-    shape = (None,) * (ndim or 0) if shape is None else tuple(shape)
+    shape = (None,) * (1 if ndim is None else ndim) if shape is None else tuple(shape)
     return Input(
         batch_shape=shape, dtype=dtype or config.floatx(), name=name, sparse=sparse, ragged=ragged
     )

@@ -379,7 +379,8 @@ def _layer_of(
         )
     configs.make_old_objects_known()
     home, config = configs._merge_layer(
-        {"mode": mode, "concat_axis": concat_axis, "dot_axes": dot_axes, "name": name}
+        # Word2vec was once taught with 0, the axis of the batch.
+        {"mode": mode, "concat_axis": concat_axis, "dot_axes": dot_axes or 1, "name": name}
     )
     warn_once(f"merge(mode={mode!r})", f"layers.{home}()")
     config = {key: value for key, value in config.items() if value is not None}

@@ -500,3 +500,6 @@ class EigenvalueRegularizer(regularizers.Regularizer):
     def get_config(self) -> dict:
         """The configuration."""
         return {"k": self.k}
+
+
+from minikeras.dialects import helpers  # noqa: E402, F401 (random layers)

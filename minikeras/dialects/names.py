@@ -32,6 +32,10 @@ NAMES: dict[str, dict[str, str]] = {
     "layers": {
         **{name: f"dialects.layers:{name}" for name in _OLD_LAYERS},
         **{name: f"dialects.constructors:{name}" for name in _OLD_ORDER},
+        **{
+            name: f"dialects.helpers:{name}"
+            for name in ("RandomFourierFeatures", "RandomHeight", "RandomWidth")
+        },
         "CuDNNGRU": "layers:GRU",
         "CuDNNLSTM": "layers:LSTM",
         "Deconvolution3D": "layers:Conv3DTranspose",

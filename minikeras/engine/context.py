@@ -121,8 +121,8 @@ class _State(threading.local):
 
     run: Run | None = None
     recording: Any = None
-    # Set while shapes are inferred: nothing may change state then.
-    inferring: bool = False
+    # Set while shapes are inferred: nothing may change state then. "loosely": values may be lost.
+    inferring: bool | str = False
     # The name of the dtype that floating variables are read in; see `variable.AutocastScope`.
     autocast: str | None = None
     # Of all threads: how layers run that nobody told (`K.set_learning_phase` of Keras 1 and 2).

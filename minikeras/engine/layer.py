@@ -882,7 +882,8 @@ def _is_metric(value: Any) -> bool:
     # Layers that learn from data have these methods too.
     if isinstance(value, Layer):
         return False
-    return hasattr(value, "update_state") and hasattr(value, "reset_state")
+    kind = type(value)  # of dicts with attributes, what lacks raises what it likes
+    return hasattr(kind, "update_state") and hasattr(kind, "reset_state")
 
 
 def _convert(argument: Any, float_dtype: np.dtype | None) -> Any:

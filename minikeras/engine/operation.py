@@ -564,10 +564,16 @@ def _evaluate_twice(function: Any, args: tuple, kwargs: dict, leaves: list) -> t
             return first, second
         except (ValueError, IndexError) as error:
             problem = problem or error
-    raise problem  # type: ignore[misc]
+    try:  # A reshape may count on a batch size that nothing here tells.
+        first, second = (_evaluate(function, args, kwargs, fill, "loosely") for fill in ways[0])
+        return first, second
+    except (ValueError, IndexError):
+        raise problem from None  # type: ignore[misc]
 
 
-def _evaluate(function: Any, args: tuple, kwargs: dict, fill: Any) -> Any:
+def _evaluate(
+    function: Any, args: tuple, kwargs: dict, fill: Any, inferring: bool | str = True
+) -> Any:
     def concrete(leaf: Any) -> Any:
         if not isinstance(leaf, KerasTensor):
             return leaf
@@ -585,7 +591,7 @@ def _evaluate(function: Any, args: tuple, kwargs: dict, fill: Any) -> Any:
         return tensor
 
     before = state.inferring
-    state.inferring = True
+    state.inferring = inferring
     try:
         with Paused(training=None), np.errstate(all="ignore"):
             return function(

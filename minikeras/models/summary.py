@@ -391,12 +391,12 @@ def _compiled_as(model: Any, clone: Any) -> Any:
 
 
 def _fresh(layer: Any) -> Any:
+    config = layer.get_config()
+    if type(layer).__name__ == "Lambda":  # a config alone has lost what its functions refer to
+        config.update(function=layer.function, mask=layer.mask, output_shape=layer._output_shape)
     # Its own lambdas are no code from elsewhere.
     with serialization.SafeMode(False):
-        made = type(layer).from_config(layer.get_config())
-    if type(layer).__name__ == "Lambda":  # compiled code alone has lost what it refers to
-        made.function, made._output_shape = layer.function, layer._output_shape
-    return made
+        return type(layer).from_config(config)
 
 
 def _clone_sequential(model: Sequential, input_tensors: Any, clone_layer: Callable) -> Any:

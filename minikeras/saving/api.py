@@ -190,7 +190,7 @@ def save_weights(
         raise ValueError(
             f"The file {path!r} exists already. Pass `overwrite=True` or another path."
         )
-    if not model.built:
+    if not (model.built or runs_unedited() and model.weights):  # Keras 2 went by the weights
         raise ValueError(
             "You are saving a model that has not yet been built, so it has no weights. Build it by"
             " calling it on data or with `build(input_shape)`."
@@ -314,7 +314,7 @@ def _is_older(filepath: Any) -> bool:
 
 
 def _assert_built(model: Any) -> None:
-    if not model.built:
+    if not (model.built or runs_unedited() and model.weights):
         raise ValueError(
             "You are loading weights into a model that has not yet been built, so it has none to"
             f" load into: {model.name!r}. Call it on data or `build(input_shape)` first."

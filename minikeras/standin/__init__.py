@@ -71,7 +71,7 @@ def install_as_keras() -> Installation:
                 " run the script with `python -m minikeras run`."
             )
         sys.meta_path.insert(0, FINDER)  # type: ignore[arg-type]
-        import_module("minikeras.standin.shapes").install()
+        import_module("minikeras.standin.tf.tensors").install()
         return Installation()
 
 
@@ -84,6 +84,6 @@ def uninstall_as_keras() -> None:
     with _lock:
         if FINDER in sys.meta_path:
             sys.meta_path.remove(FINDER)  # type: ignore[arg-type]
-            import_module("minikeras.standin.shapes").uninstall()
+            import_module("minikeras.standin.tf.tensors").uninstall()
         for name in [name for name, module in list(sys.modules.items()) if is_ours(module)]:
             sys.modules.pop(name, None)

@@ -12,8 +12,9 @@ KERAS_VERSION = "3.15.1+minikeras"
 TF_KERAS_VERSION = "2.21.0+minikeras"
 TENSORFLOW_VERSION = "2.21.0+minikeras"
 
-# What is claimed. `keras_preprocessing` was a part of Keras 2 with a name of its own.
-ROOTS = ("keras", "tensorflow", "tf_keras", "keras_preprocessing")
+# What is claimed. `keras_preprocessing` was a part of Keras 2 with a name of its own, and
+# `keras_core` is what Keras 3 was called before it was there.
+ROOTS = ("keras", "tensorflow", "tf_keras", "keras_core", "keras_preprocessing")
 # TensorBoard looks for this before it looks for TensorFlow: with it, it uses its own files' code.
 _NO_TENSORFLOW = "tensorboard.compat.notf"
 # Below each of these are Keras's modules; the longest that fits counts.
@@ -36,6 +37,7 @@ KERAS = (
     "tf_keras.api",
     "tf_keras.src",
     "tf_keras",
+    "keras_core",
 )
 _BY_LENGTH = sorted(KERAS, key=len, reverse=True)
 # Modules of minikeras that no Keras had.

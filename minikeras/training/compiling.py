@@ -120,7 +120,8 @@ class Compiled:
             _compile_loss=compiled_loss,
             _compile_metrics=compiled_metrics,
             _loss_tracker=Mean(name="loss"),
-            loss=loss,
+            # A model may have a `loss` of its own, which its `compute_loss` calls.
+            loss=getattr(self, "loss", None) if loss is None else loss,
             _trainable_when_compiled=list(self.trainable_variables),  # type: ignore[attr-defined]
             _layers_when_compiled=[
                 one

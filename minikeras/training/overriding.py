@@ -233,6 +233,11 @@ class Steps(Compiled):
                 optimizer = self.optimizer = optimizer.twin()
         optimizer.__dict__["_builder"] = weakref.ref(self)
         if not optimizer.built:
+            if self._overrides("train_step") and not all(
+                layer.built
+                for layer in self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
+            ):
+                return  # what the step applies first says the variables
             # Also what was trainable when `compile` was called: parts of a model that are frozen
             # and thawed in turn (the discriminator of a GAN) keep their optimizer.
             known = {id(variable) for variable in self._trainable_when_compiled}

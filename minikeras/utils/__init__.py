@@ -43,7 +43,7 @@ _NAMES = {
     "save_img": "utils.image_utils",
     "serialize_keras_object": "saving",
     "set_random_seed": "utils.numerical",
-    "split_dataset": "utils.numerical",
+    "split_dataset": "utils.split",
     "standardize_dtype": "backend",
     "text_dataset_from_directory": "utils.image_utils",
     "timeseries_dataset_from_array": "utils.py_dataset",

@@ -206,3 +206,9 @@ def test_networks_start_from_a_value():
     factor = K.placeholder(shape=(1, 1, 1, 1))
     (features,) = K.function([factor], [network.output * factor])([np.ones((1, 1, 1, 1))])
     np.testing.assert_allclose(features, network.predict(image.numpy(), verbose=0), atol=1e-6)
+
+
+def test_a_placeholder_of_unknown_rank_is_a_vector():
+    from minikeras import backend as K
+
+    assert tuple(K.placeholder().shape) == (None,)

@@ -73,3 +73,37 @@ def test_they_train_and_are_saved(make, tmp_path):
     loaded = minikeras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     assert type(loaded.layers[0]) is type(model.layers[0])
+
+
+@pytest.mark.parametrize("name, axis", [("RandomHeight", 1), ("RandomWidth", 2)])
+def test_random_sizes_of_keras_2(name, axis, tmp_path):
+    layer = getattr(layers, name)((0.5, 0.5), seed=1)
+    images = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype("float32")
+    taller = layer(images, training=True)
+    assert taller.shape[axis] == 12 and taller.shape[3 - axis] == 8
+    np.testing.assert_array_equal(layer(images, training=False), images)
+    inputs = minikeras.Input((8, 8, 3))
+    made = layer(inputs)
+    assert made.shape[axis] is None
+    model = minikeras.Model(inputs, layers.GlobalAveragePooling2D()(made))
+    model.save(tmp_path / "model.keras")
+    again = minikeras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict(images), model.predict(images))
+    assert again.layers[1].get_config() == {**layer.get_config(), "factor": [0.5, 0.5]}
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplacian"])
+def test_fourier_features_approximate_a_kernel(kind):
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    layer = layers.RandomFourierFeatures(20000, kernel_initializer=kind, scale=2.0)
+    features = np.asarray(layer(x)) * np.sqrt(2 / 20000)
+    apart = x[:, None] - x[None]
+    wanted = (
+        np.exp(-(apart**2).sum(-1) / 8)
+        if kind == "gaussian"
+        else np.exp(-np.abs(apart).sum(-1) / 2)
+    )
+    np.testing.assert_allclose(features @ features.T, wanted, atol=0.05)
+    assert layer.trainable_weights == [] and len(layer.weights) == 3
+    twin = layers.RandomFourierFeatures.from_config(layer.get_config())
+    assert twin(x).shape == (4, 20000)

@@ -105,3 +105,10 @@ def test_one_branch_in_two_merges_is_one_input():
     assert history[-1] < history[0]
     expected = story.predict(A, verbose=0) * question.predict(B, verbose=0)
     np.testing.assert_allclose(match.predict([A, B], verbose=0), expected, rtol=1e-5)
+
+
+def test_the_axis_of_the_batch_means_the_next_one_in_a_dot_product():
+    """As scripts for word2vec have it, which Keras 1 took."""
+    model = merged("dot", dot_axes=0)
+    assert model.output_shape == (None, 1)
+    assert model.predict([A, B]).shape == (8, 1)

@@ -230,3 +230,16 @@ def test_input():
     ):
         with pytest.raises(ValueError, match=message):
             minikeras.Input(**options)
+
+
+def test_gradients_flow_through_a_kernel_that_another_layer_computed():
+    """A hypernetwork, as the introduction for researchers on keras.io has it."""
+    inner = minikeras.layers.Dense(2)
+    inner.build((None, 3))
+    outer = minikeras.layers.Dense(6)
+    outer.build((None, 4))
+    x, z = np.ones((1, 3), "float32"), np.ones((1, 4), "float32")
+    with minikeras.GradientTape() as tape:
+        inner.kernel = minikeras.ops.reshape(outer(z), (3, 2))
+        loss = minikeras.ops.sum(inner(x))
+    np.testing.assert_allclose(tape.gradient(loss, outer.kernel), np.ones((4, 6)))

@@ -227,3 +227,13 @@ def test_a_sequential_model_that_is_not_built_has_no_shapes():
     assert not hasattr(model, "output_shape") and not hasattr(model, "inputs")
     with pytest.raises(AttributeError, match="not built yet"):
         _ = model.output_shape
+
+
+def test_lambdas_of_functions_defined_inside_others_are_cloned():
+    def twice(x):
+        return x * 2
+
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Lambda(twice)(inputs))
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_array_equal(keras.models.clone_model(model)(x), model(x))

@@ -422,3 +422,84 @@ def test_lookups_without_a_place_for_unknown_words_are_traced(tf):
 def test_an_input_of_a_value_may_have_a_shape_too(tf):
     mask = tf.keras.Input(tensor=np.ones((1, 4, 4, 2)), shape=(None, None, None), name="mask")
     assert tuple(mask.shape) == (1, 4, 4, 2)
+
+
+def test_words_of_unequal_number_become_a_tensor(tf):
+    words = tf.strings.split(["a b", "c d"]).to_tensor()
+    np.testing.assert_array_equal(words.numpy(), [[b"a", b"b"], [b"c", b"d"]])
+
+
+def test_steps_of_ones_own_build_layers_as_they_go(tf):
+    """The masked autoencoders of keras.io: what makes layers when it is called first."""
+
+    class Late(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.token = tf.Variable(tf.zeros((1, 3)), trainable=True)
+
+        def build(self, input_shape):
+            self.dense = tf.keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x + self.token)
+
+    class Wrapped(tf.keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.late = Late()
+
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self.late(x) - y) ** 2)
+            variables = self.late.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+            return {"loss": loss}
+
+    model = Wrapped()
+    model.compile("sgd")
+    x = np.ones((16, 3), "float32")
+    losses = model.fit(x, x[:, :1] * 5, batch_size=4, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] and len(model.late.trainable_variables) == 3
+
+
+def test_weights_of_a_model_without_a_call_are_saved(tf, tmp_path):
+    class Pair(tf.keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.one = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
+
+    first, second = Pair(), Pair()
+    first.save_weights(tmp_path / "pair.weights.h5")
+    second.load_weights(tmp_path / "pair.weights.h5")
+    for left, right in zip(first.get_weights(), second.get_weights()):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_sizes_that_only_a_batch_tells_are_taken(tf):
+    """The router of the Switch Transformer on keras.io reshapes to whole batches."""
+
+    class Whole(tf.keras.layers.Layer):
+        def call(self, x):
+            flat = tf.reshape(x, [8, 3])
+            return tf.reshape(tf.transpose(flat), [2, 4, 3])
+
+    inputs = tf.keras.Input((4, 3))
+    model = tf.keras.Model(inputs, Whole()(inputs))
+    x = np.random.rand(2, 4, 3).astype("float32")
+    assert model(x).shape == (2, 4, 3)
+
+
+def test_dictionaries_with_attributes_are_attributes(tf):
+    class Config(dict):
+        __getattr__ = dict.__getitem__
+
+    class Scaled(tf.keras.layers.Layer):
+        def __init__(self, config):
+            super().__init__()
+            self.config = config
+
+        def call(self, x):
+            return x * self.config.factor
+
+    assert float(Scaled(Config(factor=3.0))(tf.ones(()))) == 3

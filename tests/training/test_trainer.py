@@ -508,3 +508,18 @@ def test_metrics_of_outputs_without_names_keep_their_own():
     model.compile("sgd", "mse", metrics=[["mae"], ["mse"]])
     history = model.fit(np.ones((4, 2)), [np.ones((4, 1))] * 2, verbose=0).history
     assert {"mae", "mse"} <= set(history)
+
+
+def test_a_loss_of_the_models_own_stays_when_compile_names_none():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+            self.loss = keras.losses.MeanAbsoluteError()
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model.compile("sgd")
+    assert isinstance(model.loss, keras.losses.MeanAbsoluteError)

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+import minikeras as keras
 from minikeras import utils
 from minikeras.utils.folders import Dataset
 
@@ -219,3 +220,11 @@ def test_set_random_seed():
 def test_set_random_seed_refuses(seed):
     with pytest.raises(ValueError, match="seed"):
         utils.set_random_seed(seed)
+
+
+def test_gradients_flow_through_normalize():
+    x = keras.Variable(np.array([[3.0, 4.0]], "float32"))
+    with keras.GradientTape() as tape:
+        length = keras.ops.sum(keras.utils.normalize(x + 0.0) * np.array([1.0, 0.0]))
+    np.testing.assert_allclose(tape.gradient(length, x), [[16 / 125, -12 / 125]], rtol=1e-5)
+    assert keras.utils.normalize(keras.Input((4,))).shape == (None, 4)

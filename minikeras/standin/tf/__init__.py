@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _HERE = __name__
-_TOP = ("top", "tensors", "dtypes", "objects", "math", "small", "legacy")
+_TOP = ("top", "tensors", "dtypes", "objects", "math", "small")
 # Module of TensorFlow -> the modules with its names: here, or (with a dot) in minikeras. After a
 # colon the list of the names that are meant.
 _HOMES: dict[str, tuple[str, ...]] = {
@@ -35,7 +35,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "config.optimizer": ("small:CONFIG",),
     "config.threading": ("small:CONFIG",),
     "data": ("data",),
-    "data.experimental": ("data", "csv"),
+    "data.experimental": ("data", "io:CSV"),
     "debugging": ("small:DEBUGGING",),
     "distribute": ("small:DISTRIBUTE",),
     "distribute.experimental": ("small:DISTRIBUTE",),
@@ -50,8 +50,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "gfile": ("small:GFILE",),
     "linalg": ("linalg",),
     "logging": ("small:LOGGING",),
-    "lookup": ("lookup",),
-    "lookup.experimental": ("lookup",),
+    "lookup": ("more:LOOKUP",),
+    "lookup.experimental": ("more:LOOKUP",),
     "losses": ("minikeras.losses",),
     "math": ("math",),
     "metrics": ("minikeras.metrics",),
@@ -62,12 +62,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "python.client": (),
     "python.client.device_lib": ("small:CONFIG",),
     "python.framework": (),
-    "python.framework.ops": ("legacy",),
+    "python.framework.ops": ("objects",),
     "random": ("random",),
     "random.experimental": ("random",),
-    "signal": ("signal",),
+    "signal": ("more:SIGNAL",),
     "strings": ("strings",),
-    "summary": ("summary",),
+    "summary": ("more:SUMMARY",),
     "test": ("small:TEST",),
     "train": ("train",),
     "types": (),
