@@ -713,9 +713,19 @@ def _functional(config: Any, generation: int) -> dict:
                     for node in nodes:
                         node["kwargs"]["use_causal_mask"] = True
     config["layers"] = [_merge_record(record, layers) for record in layers]
+    if generation == 1:
+        config["input_layers"] = [_source(one, config["layers"]) for one in config["input_layers"]]
     for name in ("input_layers", "output_layers"):
         config[name] = _map_ends(config.get(name), key)
     return config
+
+
+def _source(entry: list, layers: list) -> list:
+    """An input by its own name: Keras 1 gave that of a dropout of 0, which returned it."""
+    for record in layers:
+        if record["name"] == entry[0] and record.get("inbound_nodes"):
+            return _source(record["inbound_nodes"][0]["args"][0]["config"]["keras_history"], layers)
+    return entry
 
 
 def _is_triple(value: Any) -> bool:
