@@ -302,7 +302,7 @@ def binary_accuracies(metrics: Any, loss: Any, version: Any) -> Any:
     if isinstance(metrics, list):
         if isinstance(loss, list) and "binary_crossentropy" in loss:
             given = metrics if isinstance(metrics[0], list) else [metrics] * len(loss)
-            return [binary_accuracies(m, l, version) for m, l in zip(given, loss)]
+            return [binary_accuracies(m, one, version) for m, one in zip(given, loss)]
         return [binary_accuracies(one, loss, version) for one in metrics]
     if metrics in ("accuracy", "acc") and loss == "binary_crossentropy":
         return {"class_name": "BinaryAccuracy", "config": {"name": metrics}}

@@ -235,12 +235,16 @@ def find(module: str, name: str) -> Any:
 
 
 def gone(name: str, instead: str) -> Any:
-    """A class in the place of something that is gone. It can be imported; using it is an error."""
+    """A class in the place of something that is not here. It can be imported; using it is an error."""
 
     def use(*_: Any, **__: Any) -> None:
-        raise NotImplementedError(f"`{name}` of an older Keras is gone. Use {instead}.")
+        raise NotImplementedError(f"`{name}` is not here. Use {instead}.")
 
-    body = {"__new__": use, "__doc__": f"Gone. Use {instead}.", "__module__": f"minikeras.{name}"}
+    body = {
+        "__new__": use,
+        "__doc__": f"Not here. Use {instead}.",
+        "__module__": f"minikeras.{name}",
+    }
     return type(name.rpartition(".")[2], (), body)
 
 

@@ -1,6 +1,8 @@
 """What older versions of Keras computed otherwise in training and in evaluation."""
 
+import io
 import json
+import zipfile
 
 import h5py
 import numpy as np
@@ -153,3 +155,52 @@ def test_numbers_of_bins_are_no_dtype_of_inputs():
         {"bin_boundaries": [-0.5, 0.0, 0.4], "output_mode": "int", "dtype": "int64"}
     )
     assert layer([-0.7, -0.2, 0.3, 0.5]).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_a_calibrated_layer_without_zero_points(name, tmp_path):
+    layer = keras.layers.Dense(4, use_bias=False, dtype="gptq/4/2_from_float32")
+    model = keras.Sequential([keras.Input((4,)), layer])
+    layer.load_own_variables({str(i): one.numpy() for i, one in enumerate(layer.weights)})
+    model.save(tmp_path / name)
+    keras.saving.load_model(tmp_path / name, compile=False)
+    if name.endswith(".keras"):
+        with zipfile.ZipFile(tmp_path / name) as archive:
+            members = {one: archive.read(one) for one in archive.namelist()}
+        data = io.BytesIO(members["model.weights.h5"])
+        with h5py.File(data, "r+") as file:
+            values = file["layers/dense/vars"]
+            del values["2"]
+            values.move("3", "2")
+        members["model.weights.h5"] = data.getvalue()
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for one, content in members.items():
+                archive.writestr(one, content)
+    else:
+        with h5py.File(tmp_path / name, "r+") as file:
+            group = file["model_weights"][layer.name]
+            names = [one for one in group.attrs["weight_names"] if "zero" not in one]
+            assert len(names) == 3
+            group.attrs["weight_names"] = names
+    with pytest.raises(ValueError, match="kernel_zero"):
+        keras.saving.load_model(tmp_path / name, compile=False)
+
+
+def test_formats_of_exports():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="format='nonsense'"):
+        model.export("m", format="nonsense")
+    with pytest.raises(NotImplementedError, match="'onnx'"):
+        model.export("m", "onnx")
+
+
+def test_a_wrapped_model_whose_one_output_is_in_a_list():
+    inputs = keras.Input((3,))
+    inner = keras.Model(inputs, [keras.layers.Dense(2, kernel_initializer="ones")(inputs)])
+    layer = keras.layers.TimeDistributed(inner)
+    sequence = keras.Input((4, 3))
+    model = keras.Model(sequence, layer(sequence))
+    assert model.output_shape == (None, 4, 2)
+    for joined in (False, True):
+        layer._joins_steps = joined
+        assert (model.predict(np.ones((1, 4, 3)), verbose=0) == np.full((1, 4, 2), 3)).all()
