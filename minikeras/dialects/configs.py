@@ -7,6 +7,7 @@ refuses it by name.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -280,9 +281,26 @@ def translate_model(config: dict, generation: int) -> dict:
     """
     if generation >= 3:
         return config
+    if generation == 1:
+        # Layers that pad, crop and repeat wrote no order: it was one for all.
+        named = re.search(r'"dim_ordering": "(t[fh])"', json.dumps(config))
+        if named:
+            config = _ordered(config, named.group(1))
     names: dict[str, str] = {}
     _find_slashes(config, names)
     return _record(_renamed(config, names) if names else config, generation)
+
+
+def _ordered(value: Any, order: str) -> Any:
+    """A config with `order` in the layers that could say theirs and do not."""
+    if isinstance(value, list):
+        return [_ordered(one, order) for one in value]
+    if not isinstance(value, dict):
+        return value
+    value = {key: _ordered(one, order) for key, one in value.items()}
+    if re.match(r"(UpSampling|ZeroPadding|Cropping)[23]D", str(value.get("class_name"))):
+        value["config"] = {"dim_ordering": order, **value["config"]}
+    return value
 
 
 def _find_slashes(value: Any, names: dict[str, str]) -> None:

@@ -235,7 +235,7 @@ def find(module: str, name: str) -> Any:
 
 
 def gone(name: str, instead: str) -> Any:
-    """A class in the place of something that is not here. It can be imported; using it is an error."""
+    """A class in the place of what is not here. It can be imported; using it is an error."""
 
     def use(*_: Any, **__: Any) -> None:
         raise NotImplementedError(f"`{name}` is not here. Use {instead}.")

@@ -204,3 +204,16 @@ def test_a_wrapped_model_whose_one_output_is_in_a_list():
     for joined in (False, True):
         layer._joins_steps = joined
         assert (model.predict(np.ones((1, 4, 3)), verbose=0) == np.full((1, 4, 2), 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("order", "shape"),
+    [("th", (None, 3, 4, 3)), ("tf", (None, 4, 3, 3)), (None, (None, 4, 4, 2))],
+)
+def test_the_order_of_axes_is_one_for_all_layers(order, shape):
+    padding = record("ZeroPadding2D", padding=[1, 1], batch_input_shape=[None, 2, 2, 2])
+    convolution = record(
+        "Convolution2D", nb_filter=3, nb_row=1, nb_col=2, dim_ordering=order, border_mode="valid"
+    )
+    model = opened(padding, *([convolution] if order else []), version="1.2.2")
+    assert model.output_shape == shape
