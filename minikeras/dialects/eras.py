@@ -272,8 +272,14 @@ def _relative_error(y_true: Any, y_pred: Any, normalizer: Any) -> Any:
     return ops.divide_no_nan(ops.abs(y_true - y_pred), ops.convert_to_tensor(normalizer))
 
 
+@_both("keras2_cosine_proximity")
+def minus_cosine(y_true: Any, y_pred: Any) -> Any:
+    """Minus the cosine (Keras 2.0.9 to 2.2)."""
+    return -ops.sum(_unit(y_true) * _unit(y_pred), axis=-1)
+
+
 _HINGES = {"hinge": "keras2_hinge", "squared_hinge": "keras2_squared_hinge"}
-_COSINES = dict.fromkeys(("cosine_proximity", "cosine"), "keras1_cosine_proximity")
+_COSINES = ("cosine_proximity", "cosine")
 _KERAS_1 = {
     "precision": "keras1_precision",
     "recall": "keras1_recall",
@@ -321,8 +327,10 @@ def today(names: Any, version: Any) -> Any:
         return names
     # Keras 2.3 turned targets of 0 into -1, as it is done today.
     table = dict(_HINGES) if writer.numbers < (2, 3) else {}
-    if writer.numbers < (2, 0, 9):
-        table.update(_COSINES)
+    cosine = "keras1_cosine_proximity" if writer.numbers < (2, 0, 9) else "keras2_cosine_proximity"
+    # From 2.3 on a metric was the cosine, as today.
+    cosine = "cosine_similarity" if writer.numbers >= (2, 3) else cosine
+    table.update(dict.fromkeys(_COSINES, cosine))
     if writer.numbers < (2,):
         table.update(_KERAS_1)
 
@@ -338,56 +346,25 @@ def today(names: Any, version: Any) -> Any:
     return rename(names)
 
 
+def _epsilon_outside(x: Any, epsilon: Any, out: Any) -> None:
+    np.sqrt(x, out)
+    np.add(out, epsilon, out)
+
+
 @registry.optimizers.register("keras2_rmsprop")
 class RMSprop(optimizers.RMSprop):
     """RMSprop with `epsilon` outside the root (inside, with momentum)."""
 
-    def rule(self) -> Any:
-        if self.momentum > 0:
-            return super().rule()
-        centered = self.centered
-
-        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
-            _, rho, rest, epsilon, rate, *_ = c
-            v, t, u = slots[1], scratch[1], scratch[2]
-            np.multiply(v, rho, v)
-            np.multiply(g, g, t)
-            np.multiply(t, rest, t)
-            np.add(v, t, v)
-            np.copyto(t, v)
-            if centered:
-                average = slots[-1]
-                np.multiply(average, rho, average)
-                np.multiply(g, rest, u)
-                np.add(average, u, average)
-                np.multiply(average, average, u)
-                np.subtract(t, u, t)
-            np.sqrt(t, t)
-            np.add(t, epsilon, t)
-            np.multiply(g, rate, u)
-            np.divide(u, t, t)
-            np.subtract(w, t, w)
-
-        return update
+    def rule(self, *_: Any) -> Any:
+        return super().rule(*(() if self.momentum > 0 else (_epsilon_outside,)))
 
 
 @registry.optimizers.register("keras2_adagrad")
 class Adagrad(optimizers.Adagrad):
     """Adagrad with `epsilon` outside the root."""
 
-    def rule(self) -> Any:
-        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
-            _, epsilon, rate, *_ = c
-            a, (_, t, u) = slots[1], scratch
-            np.multiply(g, g, t)
-            np.add(a, t, a)
-            np.sqrt(a, t)
-            np.add(t, epsilon, t)
-            np.multiply(g, rate, u)
-            np.divide(u, t, t)
-            np.subtract(w, t, w)
-
-        return update
+    def rule(self, *_: Any) -> Any:
+        return super().rule(_epsilon_outside)
 
 
 @registry.optimizers.register("keras2_nadam")
@@ -426,18 +403,32 @@ class Nadam(optimizers.Nadam):
 class _OneAhead:
     """Keras 2.1 to 2.3 counts a step before its bias correction and decay read the count."""
 
+    def _rate(self) -> float:
+        rate = super()._rate()  # type: ignore[misc]
+        decay, count = self.decay, self._iterations.array.item()  # type: ignore[attr-defined]
+        return rate * (1.0 + decay * count) / (1.0 + decay * (count + 1))
+
+    def _begin_update(self, step: int) -> None:
+        super()._begin_update(step + 1)  # type: ignore[misc]
+
     def coefficients(self, rate: float, step: int, cast: Any, given: Any) -> tuple:
         return super().coefficients(rate, step + 1, cast, given)  # type: ignore[misc]
 
 
-@registry.optimizers.register("keras2_adam")
-class Adam(_OneAhead, optimizers.Adam):
-    """Adam of Keras 2.1 to 2.3."""
+def _ahead(name: str, base: type) -> None:
+    kind = type(
+        base.__name__, (_OneAhead, base), {"__doc__": f"{base.__name__} of Keras 2.1 to 2.3."}
+    )
+    registry.optimizers.register(f"keras2_{name}")(kind)
 
 
-@registry.optimizers.register("keras2_adamax")
-class Adamax(_OneAhead, optimizers.Adamax):
-    """Adamax of Keras 2.1 to 2.3."""
+_ahead("adam", optimizers.Adam)
+_ahead("adamax", optimizers.Adamax)
+_ahead("adagrad_ahead", Adagrad)
+_ahead("nadam_ahead", Nadam)
+_ahead("rmsprop_ahead", RMSprop)
+_ahead("adadelta", optimizers.Adadelta)
+_ahead("sgd", optimizers.SGD)
 
 
 def without_prefixes(metrics: Any, outputs: list[str]) -> Any:

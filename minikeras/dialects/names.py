@@ -66,7 +66,7 @@ NAMES: dict[str, dict[str, str]] = {
         "zero": "initializers:Zeros",
     },
     "initializations": {
-        name: f"dialects.helpers:{name}"
+        name: f"dialects.generations:{name}"
         for name in (
             "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
             "lecun_uniform", "normal", "one", "orthogonal", "uniform", "zero",
@@ -94,17 +94,17 @@ NAMES: dict[str, dict[str, str]] = {
         "nadam": "optimizers:Nadam",
     },
     "utils": {
-        "categorical_probas_to_classes": "dialects.helpers:categorical_probas_to_classes",
-        "conv_output_length": "dialects.helpers:conv_output_length",
-        "convert_all_kernels_in_model": "dialects.helpers:convert_all_kernels_in_model",
-        "HDF5Matrix": "dialects.helpers:HDF5Matrix",
-        "convert_kernel": "dialects.helpers:convert_kernel",
-        "multi_gpu_model": "dialects.helpers:multi_gpu_model",
-        "get_from_module": "dialects.helpers:get_from_module",
+        "categorical_probas_to_classes": "dialects.generations:categorical_probas_to_classes",
+        "conv_output_length": "dialects.generations:conv_output_length",
+        "convert_all_kernels_in_model": "dialects.generations:convert_all_kernels_in_model",
+        "HDF5Matrix": "dialects.generations:HDF5Matrix",
+        "convert_kernel": "dialects.generations:convert_kernel",
+        "multi_gpu_model": "dialects.generations:multi_gpu_model",
+        "get_from_module": "dialects.generations:get_from_module",
         "layer_from_config": "layers:deserialize",
         "plot": "utils:plot_model",
-        "print_summary": "dialects.helpers:print_summary",
-        "probas_to_classes": "dialects.helpers:probas_to_classes",
+        "print_summary": "dialects.generations:print_summary",
+        "probas_to_classes": "dialects.generations:probas_to_classes",
     },
     "engine": {
         "Input": "layers:Input",
@@ -116,7 +116,7 @@ NAMES: dict[str, dict[str, str]] = {
         "Model": "models:Model",
         "Node": "engine.recording:Node",
         "Sequential": "models:Sequential",
-        "get_source_inputs": "dialects.helpers:get_source_inputs",
+        "get_source_inputs": "dialects.generations:get_source_inputs",
         "merge": "dialects.constructors:merge",
     },
 }  # fmt: skip

@@ -217,3 +217,46 @@ def test_the_order_of_axes_is_one_for_all_layers(order, shape):
     )
     model = opened(padding, *([convolution] if order else []), version="1.2.2")
     assert model.output_shape == shape
+
+
+@pytest.mark.filterwarnings("ignore:Argument `decay`:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("name", "version", "backend", "ahead"),
+    [
+        ("SGD", "2.2.4", None, True),
+        ("SGD", "2.3.1", None, False),
+        ("RMSprop", "2.3.1", None, True),
+        ("Adagrad", "2.3.1", None, True),
+        ("Adadelta", "2.2.4", None, True),
+        ("Adamax", "2.1.6", None, True),
+        ("Adam", "2.3.1", "theano", False),
+        ("Adam", "2.0.9", None, False),
+        ("Adam", "2.10.0", None, False),
+    ],
+)
+def test_the_decay_of_a_step_that_was_counted_before(name, version, backend, ahead):
+    from minikeras.dialects import configs
+
+    config = {"class_name": name, "config": {"lr": 1.0, "decay": 0.5}}
+    made = configs.translate_optimizer(config, version, backend)
+    optimizer = keras.optimizers.deserialize(made)
+    assert optimizer._rate() == pytest.approx(1 / 1.5 if ahead else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("version", "sign"), [("2.0.8", -0.5), ("2.2.4", -1.0), ("2.3.1", 1.0), ("2.10.0", 1.0)]
+)
+def test_the_metric_cosine_proximity(version, sign, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Flatten()])
+    model.compile("sgd", "mse", metrics=["cosine_similarity"])
+    path = tmp_path / "m.h5"
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        settings = file.attrs["training_config"]
+        file.attrs["training_config"] = settings.replace("cosine_similarity", "cosine_proximity")
+        if version == "2.10.0":
+            file.attrs["training_config"] = settings
+        file.attrs["keras_version"] = version
+    x, y = np.array([[3.0, 4.0]]), np.array([[4.0, 3.0]])
+    loaded = keras.saving.load_model(path)
+    assert loaded.evaluate(x, y, verbose=0)[1] == pytest.approx(sign * 24 / 25)
