@@ -70,10 +70,9 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
             if "initial_state" in inspect.signature(layer.call).parameters:
                 layer._states_lose_masks = not version.endswith("+minikeras")
             if hasattr(layer, "_masks_if_any"):
-                layer._masks_if_any = numbers < (
-                    3,
-                    5 if type(layer).__name__ == "Concatenate" else 4,
-                )
+                # Up to 3.3 the masks of inputs in a list were lost.
+                layer._masks_if_any = numbers < (3, 5) and type(layer).__name__ == "Concatenate"
+                layer.supports_masking = numbers >= (3, 4)
         return
     model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.

@@ -260,3 +260,14 @@ def test_the_metric_cosine_proximity(version, sign, tmp_path):
     x, y = np.array([[3.0, 4.0]]), np.array([[4.0, 3.0]])
     loaded = keras.saving.load_model(path)
     assert loaded.evaluate(x, y, verbose=0)[1] == pytest.approx(sign * 24 / 25)
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'add' :UserWarning")
+@pytest.mark.parametrize(("version", "kept"), [("3.0.5", False), ("3.3.3", False), ("3.4.1", True)])
+def test_masks_of_a_sum_in_keras_3(version, kept):
+    inputs = keras.Input((2, 1))
+    masked = keras.layers.Masking(0.0)(inputs)
+    outputs = keras.layers.Add(name="add")([masked, masked])
+    model = keras.Model(inputs, outputs)
+    eras.settle(model, version)
+    assert (getattr(model(np.array([[[1.0], [0.0]]])), "_keras_mask", None) is not None) == kept
