@@ -472,21 +472,14 @@ class KerasFileEditor:
             "match_count": matches,
         }
 
-    def _above(self, path: str) -> tuple[dict, str]:
-        """The object above a path, and the last part of it."""
-        *above, key = path.strip("/").split("/")
-        parent: Any = self.weights_dict
-        for part in above:
-            parent = parent.get(part) if isinstance(parent, dict) else None
-        if not isinstance(parent, dict):
-            raise ValueError(f"Path '{'/'.join(above)}' not found in model.")
-        return parent, key
-
     def _edit(self, name: str, change: Callable[[dict, str], None]) -> None:
         """Call `change(parent, key)` for the object at a path, or with a name that is unique."""
         if "/" in name:
-            parent, key = self._above(name)
-            if key not in parent:
+            *above, key = name.strip("/").split("/")
+            parent: Any = self.weights_dict
+            for part in above:
+                parent = parent.get(part) if isinstance(parent, dict) else None
+            if not isinstance(parent, dict) or key not in parent:
                 raise ValueError(f"Path '{name}' not found in model.")
             change(parent, key)
             return
@@ -536,7 +529,12 @@ class KerasFileEditor:
             weights: dict of arrays by name, such as `{"0": kernel, "1": bias}`.
         """
         _check_weights(weights)
-        parent, key = self._above(object_path)
+        *above, key = object_path.strip("/").split("/")
+        parent: Any = self.weights_dict
+        for part in above:
+            parent = parent.get(part) if isinstance(parent, dict) else None
+        if not isinstance(parent, dict):
+            raise ValueError(f"Path '{'/'.join(above)}' not found in model.")
         parent[key] = dict(weights)
 
     def delete_weight(self, object_name: str, weight_name: str) -> None:

@@ -313,8 +313,8 @@ def fit(optimizer: Any, datasets: list, has_rate: bool = False) -> list | None:
         ]
     if type(optimizer).__name__ == "Adafactor":
         # tf.keras did not write the places of rows and columns that vectors have not.
-        slots = (*optimizer._r, *optimizer._c)
-        unused = {id(one) for one in slots if one is not None and not one.shape}
+        placed = (*optimizer._r, *optimizer._c)
+        unused = {id(one) for one in placed if one is not None and not one.shape}
         candidates.append(([one for one in others if id(one) not in unused], datasets))
     if type(optimizer).__name__ == "SGD" and not optimizer.momentum:
         # tf.keras kept momentums of zero too.
