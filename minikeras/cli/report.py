@@ -151,8 +151,8 @@ def _resolve(name: str) -> Any:
                     return None
                 raise _Absent(whole, hint(whole, dir(found))) from None
             return None
-    if inspect.isclass(found) and (found.__doc__ or "").startswith("Gone. Use "):
-        raise _Absent(name, str(found.__doc__).removeprefix("Gone. "))
+    if inspect.isclass(found) and (found.__doc__ or "").startswith("Not here. Use "):
+        raise _Absent(name, str(found.__doc__).removeprefix("Not here. "))
     return found
 
 

@@ -7,6 +7,7 @@ refuses it by name.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -54,11 +55,16 @@ _NORMALIZATION = {
 }
 _DROPOUT = {"p": "rate", "sigma": "stddev"}
 _SPATIAL = {"dim_ordering": "data_format", "length": "size"}
+
+
+def _each_rank(*names: str) -> list[str]:
+    """Names of layers in 1, 2 and 3 dimensions; the last one is an ending."""
+    return [f"{name}{names[-1]}{rank}D" for name in names[:-1] for rank in (1, 2, 3)]
+
+
+_SPATIAL_DROPOUTS = _each_rank("Spatial", "Dropout")
 RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {
-    **dict.fromkeys(
-        ("Dense", "TimeDistributedDense", "MaxoutDense", "Highway"),
-        {**_DENSE, "nb_feature": "nb_feature"},
-    ),
+    **dict.fromkeys(("Dense", "MaxoutDense", "Highway"), _DENSE),
     **dict.fromkeys(
         (
             "Conv1D", "Conv2D", "Conv3D", "SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D",
@@ -66,30 +72,13 @@ RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {
         ),
         _CONVOLUTION,
     ),
-    **dict.fromkeys(
-        (
-            "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D",
-            "AveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
-            "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D",
-        ),
-        _POOL,
-    ),
+    **dict.fromkeys(_each_rank("Max", "Average", "GlobalMax", "GlobalAverage", "Pooling"), _POOL),
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "ConvLSTM2D"), {**_CONVOLUTION, **_RECURRENT}),
     **dict.fromkeys(
-        (
-            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D",
-            "GaussianDropout",
-            "GaussianNoise", "AlphaDropout",
-        ),
+        ("Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout", *_SPATIAL_DROPOUTS),
         {**_DROPOUT, **_SPATIAL},
     ),
-    **dict.fromkeys(
-        (
-            "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
-            "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D",
-        ),
-        _SPATIAL,
-    ),
+    **dict.fromkeys(_each_rank("UpSampling", "ZeroPadding", "Cropping", ""), _SPATIAL),
     "BatchNormalization": _NORMALIZATION,
     "Embedding": {
         "init": "embeddings_initializer",
@@ -160,41 +149,27 @@ _GONE: dict[str, tuple] = {
     "output_mask_type": (any_value,),
     "output_shape_type": (any_value,),
     "pad_to_max_tokens": (False,),
+    "input_dim": (any_value,),
+    "groups": (1,),
+    "causal": (False,),
+    "noise_shape": (None,),
 }
 _GONE_OF: dict[str, dict[str, tuple]] = {
-    "Dense": {"input_dim": (any_value,)},
-    "Embedding": {"activity_regularizer": (None,), "dropout": (0.0, 0), "sparse": (False,)},
+    "Embedding": {"activity_regularizer": (None,), "dropout": (0.0, 0)},
     "BatchNormalization": {"mode": (0,)},
-    "Conv1D": {"input_dim": (any_value,), "groups": (1,)},
-    "Conv2DTranspose": {"groups": (1,)},
-    "Conv3DTranspose": {"groups": (1,)},
-    "Conv1DTranspose": {"groups": (1,)},
-    "DepthwiseConv2D": {"groups": (1,), "filters": (any_value,)},
-    "DepthwiseConv1D": {"groups": (1,), "filters": (any_value,)},
-    "SeparableConv1D": {"groups": (1,)},
-    "SeparableConv2D": {"groups": (1,)},
-    "Attention": {"causal": (False,)},
-    "AdditiveAttention": {"causal": (False,)},
-    "SpatialDropout1D": {"noise_shape": (None,)},
-    "SpatialDropout2D": {"noise_shape": (None,)},
-    "SpatialDropout3D": {"noise_shape": (None,)},
-    "LSTM": {"input_dim": (any_value,)},
-    "GRU": {"input_dim": (any_value,)},
-    "SimpleRNN": {"input_dim": (any_value,)},
-    "MaxoutDense": {"input_dim": (any_value,)},
-    "Highway": {"input_dim": (any_value,)},
-    "LocallyConnected1D": {"input_dim": (any_value,)},
+    "DepthwiseConv1D": {"filters": (any_value,)},
+    "DepthwiseConv2D": {"filters": (any_value,)},
     "Discretization": {"max_bins": (None,)},
-    "LayerNormalization": {"dtype": ()},
-    "MultiHeadAttention": {},
 }
 # Layers that are other layers where they have a setting that is not in its harmless state.
 OTHER_LAYERS = {
     ("BatchNormalization", "mode"): "Keras1BatchNormalization",
     ("Embedding", "dropout"): "Keras1Embedding",
 }
-# `implementation` is a setting that some layers still have.
+# Settings that some layers still have.
 _KEPT_OF: dict[str, tuple] = {
+    "Embedding": ("input_dim",),
+    "GroupNormalization": ("groups",),
     "LocallyConnected1D": ("implementation",),
     "LocallyConnected2D": ("implementation",),
 }
@@ -207,7 +182,7 @@ _INITIALIZERS = {
         "config": {"minval": -0.05, "maxval": 0.05, "seed": None},
     },
 }
-_WITHOUT_TRAINABLE = ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Discretization")
+_WITHOUT_TRAINABLE = (*_SPATIAL_DROPOUTS, "Discretization")
 _WRAPPED = ("layer", "backward_layer", "forward_layer", "cell")
 _MODELS = ("Model", "Functional", "Sequential")
 _RECURRENT_CLASSES = (
@@ -280,9 +255,26 @@ def translate_model(config: dict, generation: int) -> dict:
     """
     if generation >= 3:
         return config
+    if generation == 1:
+        # Layers that pad, crop and repeat wrote no order: it was one for all.
+        named = re.search(r'"dim_ordering": "(t[fh])"', json.dumps(config))
+        if named:
+            config = _ordered(config, named.group(1))
     names: dict[str, str] = {}
     _find_slashes(config, names)
     return _record(_renamed(config, names) if names else config, generation)
+
+
+def _ordered(value: Any, order: str) -> Any:
+    """A config with `order` in the layers that could say theirs and do not."""
+    if isinstance(value, list):
+        return [_ordered(one, order) for one in value]
+    if not isinstance(value, dict):
+        return value
+    value = {key: _ordered(one, order) for key, one in value.items()}
+    if re.match(r"(UpSampling|ZeroPadding|Cropping)[23]D", str(value.get("class_name"))):
+        value["config"] = {"dim_ordering": order, **value["config"]}
+    return value
 
 
 def _find_slashes(value: Any, names: dict[str, str]) -> None:
@@ -548,14 +540,10 @@ def _zero_padding(config: dict, old_name: str, generation: int) -> None:
         config["padding"] = [list(value[:2]), list(value[2:])]
 
 
-def _leaky_relu(config: dict, old_name: str, generation: int) -> None:
-    if "negative_slope" in config:
-        config["negative_slope"] = _number(config["negative_slope"])
-
-
-def _elu(config: dict, old_name: str, generation: int) -> None:
-    if "alpha" in config:
-        config["alpha"] = _number(config["alpha"])
+def _slope(config: dict, *_: Any) -> None:
+    for key in ("negative_slope", "alpha"):
+        if key in config:
+            config[key] = _number(config[key])
 
 
 def _number(value: Any) -> Any:
@@ -584,16 +572,6 @@ def _lambda_code(function: Any) -> Any:
     return function
 
 
-def _prelu(config: dict, old_name: str, generation: int) -> None:
-    config.pop("weights", None)
-
-
-def _multi_head_attention(config: dict, old_name: str, generation: int) -> None:
-    axes = config.get("attention_axes")
-    if isinstance(axes, list):
-        config["attention_axes"] = axes
-
-
 _EXPERIMENTAL = {"max_values": "max_tokens", "mask_value": "mask_token", "oov_value": "oov_token"}
 
 
@@ -614,15 +592,12 @@ _SPECIAL: dict[str, Callable] = {
     **dict.fromkeys(
         ("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup"), _experimental
     ),
-    "Conv1D": _convolution_2d,
-    "Conv2D": _convolution_2d,
-    "Conv3D": _convolution_2d,
-    "SeparableConv1D": _separable,
-    "SeparableConv2D": _separable,
-    "Conv2DTranspose": _convolution_2d,
-    "Conv3DTranspose": _convolution_2d,
-    "LocallyConnected2D": _convolution_2d,
-    **{f"AveragePooling{rank}D": _average for rank in (1, 2, 3)},
+    **dict.fromkeys(
+        (*_each_rank("Conv", ""), "Conv2DTranspose", "Conv3DTranspose", "LocallyConnected2D"),
+        _convolution_2d,
+    ),
+    **dict.fromkeys(("SeparableConv1D", "SeparableConv2D"), _separable),
+    **dict.fromkeys(_each_rank("Average", "Pooling"), _average),
     "ConvLSTM2D": _recurrent,
     "SimpleRNN": _recurrent,
     "LSTM": _gated,
@@ -633,11 +608,9 @@ _SPECIAL: dict[str, Callable] = {
     "InputLayer": _input_layer,
     "ZeroPadding1D": _zero_padding,
     "ZeroPadding2D": _zero_padding,
-    "LeakyReLU": _leaky_relu,
-    "ELU": _elu,
+    "LeakyReLU": _slope,
+    "ELU": _slope,
     "Lambda": _lambda,
-    "PReLU": _prelu,
-    "MultiHeadAttention": _multi_head_attention,
 }
 
 
@@ -664,9 +637,8 @@ def _sequential(config: Any, generation: int) -> dict:
     config["layers"] = layers
     if layers and layers[0].get("class_name") == "InputLayer":
         config.pop("build_input_shape", None)
-    for key in ("dtype",):
-        if isinstance(config.get(key), dict):
-            config[key] = _value(key, config[key], generation)
+    if isinstance(config.get("dtype"), dict):
+        config["dtype"] = _value("dtype", config["dtype"], generation)
     return config
 
 
@@ -713,9 +685,19 @@ def _functional(config: Any, generation: int) -> dict:
                     for node in nodes:
                         node["kwargs"]["use_causal_mask"] = True
     config["layers"] = [_merge_record(record, layers) for record in layers]
+    if generation == 1:
+        config["input_layers"] = [_source(one, config["layers"]) for one in config["input_layers"]]
     for name in ("input_layers", "output_layers"):
         config[name] = _map_ends(config.get(name), key)
     return config
+
+
+def _source(entry: list, layers: list) -> list:
+    """An input by its own name: Keras 1 gave that of a dropout of 0, which returned it."""
+    for record in layers:
+        if record["name"] == entry[0] and record.get("inbound_nodes"):
+            return _source(record["inbound_nodes"][0]["args"][0]["config"]["keras_history"], layers)
+    return entry
 
 
 def _is_triple(value: Any) -> bool:
@@ -921,7 +903,12 @@ def _tensor_config(key: Any) -> dict:
 
 
 _NEW_OPTIMIZER_KEYS = ("is_legacy_optimizer", "jit_compile", "use_ema", "weight_decay")
-_ONE_AHEAD = {"Adam": "keras2_adam", "Adamax": "keras2_adamax"}
+_ONE_AHEAD = {
+    "Adam": "keras2_adam",
+    "Adamax": "keras2_adamax",
+    "Adadelta": "keras2_adadelta",
+    **{f"keras2_{one}": f"keras2_{one}_ahead" for one in ("adagrad", "nadam", "rmsprop")},
+}
 _OLD_OPTIMIZERS = {
     "RMSprop": "keras2_rmsprop",
     "Adagrad": "keras2_adagrad",
@@ -970,6 +957,8 @@ def translate_optimizer(config: Any, version: Any = None, backend: Any = None) -
                 inner["global_clipnorm"] = inner.pop("clipnorm")
             if numbers >= (2, 1) and backend != "theano":
                 name = _ONE_AHEAD.get(name, name)
+                if name == "SGD" and numbers < (2, 3):
+                    name = "keras2_sgd"
     for key in ("is_legacy_optimizer", "jit_compile"):
         inner.pop(key, None)
     for key in ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "use_ema", "epsilon"):

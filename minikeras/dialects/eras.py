@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minikeras import ops, optimizers
-from minikeras.engine import registry
+from minikeras import metrics, ops, optimizers
+from minikeras.engine import registry, serialization
 
 
 class Writer(NamedTuple):
@@ -62,16 +62,17 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
         return
     numbers, standalone = writer.numbers, writer.standalone
     if numbers >= (3,):
+        # Up to 3.11 a mask counted in a metric only beside weights.
+        model._metrics_unmasked = numbers < (3, 12) and "unweighted"
         for layer in _all_layers(model):
             # Up to 3.13 a penalty on outputs was their sum over the batch.
             layer._activity_mean = numbers >= (3, 14)
             if "initial_state" in inspect.signature(layer.call).parameters:
                 layer._states_lose_masks = not version.endswith("+minikeras")
             if hasattr(layer, "_masks_if_any"):
-                layer._masks_if_any = numbers < (
-                    3,
-                    5 if type(layer).__name__ == "Concatenate" else 4,
-                )
+                # Up to 3.3 the masks of inputs in a list were lost.
+                layer._masks_if_any = numbers < (3, 5) and type(layer).__name__ == "Concatenate"
+                layer.supports_masking = numbers >= (3, 4)
         return
     model.__dict__["_writer"] = numbers
     # From 2.3 on a mask was a weight like others; TensorFlow 2.11 divided by its sum again.
@@ -81,14 +82,17 @@ def settle(model: Any, version: Any, backend: Any = None) -> None:
     for layer in _all_layers(model):
         kind = type(layer).__name__
         if kind == "BatchNormalization":
-            if standalone and numbers >= (2, 1):
-                layer._variance_factor = _sample_variance(layer.epsilon)
-            elif not standalone:
-                layer._variance_factor = _sample_variance_of_images(layer, numbers)
+            layer._variance_factor = _sample_variance(layer, writer)
+            # Up to 2.3 a frozen one used the statistics of batches; until 2.1.2 it tracked them.
+            layer._while_frozen = standalone and ("tracks" if numbers < (2, 1, 3) else "uses")
         elif hasattr(layer, "_masks_if_any"):
             layer._masks_if_any = True
         elif kind == "TimeDistributed":
             layer._joins_steps = not _fixed_batch(model)
+            if standalone and (numbers < (1, 1) or (2,) <= numbers < (2, 0, 7)):
+                # The updates of what it wraps were not found.
+                for inner in layer._flatten_layers():
+                    inner._untracked = True
         elif kind == "MultiHeadAttention" and not standalone and numbers < (2, 10):
             layer._explicit_masks_only, layer.supports_masking = True, False
         elif kind == "UpSampling2D" and standalone and layer.interpolation == "bilinear":
@@ -133,20 +137,23 @@ def _all_layers(model: Any) -> list:
     return list(model._flatten_layers(include_self=False))
 
 
-def _sample_variance(epsilon: float) -> Any:
-    """Keras 2.1 to 2.3 tracked the variance of the population that a batch is a sample of."""
-    return lambda count, rank: count / (count - (1.0 + epsilon))
+def _sample_variance(layer: Any, writer: Writer) -> Any:
+    """What the variance of a batch was tracked as.
 
-
-def _sample_variance_of_images(layer: Any, numbers: tuple) -> Any:
-    """TensorFlow did so where it had one kernel for all: for images, later for volumes."""
+    TensorFlow took a sample of the population where it had one kernel for all: for images, later
+    for volumes. Keras 2.1.4 to 2.3 did so in any case, for images thus twice.
+    """
+    numbers, standalone = writer.numbers, writer.standalone
     ranks = (4, 5) if numbers >= (2, 5) else (4,)
+    own = 1.0 + layer.epsilon if standalone and numbers > (2, 1, 3) else 0.0
 
     def factor(count: int, rank: int) -> float:
         fused = rank in ranks and layer.axis in (1, rank - 1, -1)
-        if layer.renorm or layer.compute_dtype == "float64" or not fused:
-            return 1.0
-        return count / max(count - 1.0, 1.0)
+        if standalone:
+            fused = fused and layer.axis != 1 and not writer.theano and numbers >= (2, 1, 3)
+        elif layer.renorm or layer.compute_dtype == "float64":
+            fused = False
+        return count / (count - own) * (count / max(count - 1.0, 1.0) if fused else 1.0)
 
     return factor
 
@@ -235,8 +242,43 @@ def fbeta_score(y_true: Any, y_pred: Any, beta: float = 1) -> Any:
     return (1 + beta**2) * (p * r) / (beta**2 * p + r + 1e-7)
 
 
+@registry.metrics.register("MeanRelativeError")
+class MeanRelativeError(metrics.MeanMetricWrapper):
+    """Mean of the absolute errors, divided by what is given for each output (tf.keras).
+
+    Args:
+        normalizer: Array of what errors are divided by. Errors over 0 count as 0.
+        name: String. Defaults to an automatic name.
+        dtype: Dtype of the result. Defaults to `config.floatx()`.
+    """
+
+    def __init__(self, normalizer: Any, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(_relative_error, name, dtype, normalizer=normalizer)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        config = super().get_config()
+        del config["fn"]
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """The metric of a config."""
+        return cls(**serialization.deserialize(config))
+
+
+def _relative_error(y_true: Any, y_pred: Any, normalizer: Any) -> Any:
+    return ops.divide_no_nan(ops.abs(y_true - y_pred), ops.convert_to_tensor(normalizer))
+
+
+@_both("keras2_cosine_proximity")
+def minus_cosine(y_true: Any, y_pred: Any) -> Any:
+    """Minus the cosine (Keras 2.0.9 to 2.2)."""
+    return -ops.sum(_unit(y_true) * _unit(y_pred), axis=-1)
+
+
 _HINGES = {"hinge": "keras2_hinge", "squared_hinge": "keras2_squared_hinge"}
-_COSINES = dict.fromkeys(("cosine_proximity", "cosine"), "keras1_cosine_proximity")
+_COSINES = ("cosine_proximity", "cosine")
 _KERAS_1 = {
     "precision": "keras1_precision",
     "recall": "keras1_recall",
@@ -263,6 +305,9 @@ def binary_accuracies(metrics: Any, loss: Any, version: Any) -> Any:
             for key, one in metrics.items()
         }
     if isinstance(metrics, list):
+        if isinstance(loss, list) and "binary_crossentropy" in loss:
+            given = metrics if isinstance(metrics[0], list) else [metrics] * len(loss)
+            return [binary_accuracies(m, one, version) for m, one in zip(given, loss)]
         return [binary_accuracies(one, loss, version) for one in metrics]
     if metrics in ("accuracy", "acc") and loss == "binary_crossentropy":
         return {"class_name": "BinaryAccuracy", "config": {"name": metrics}}
@@ -281,8 +326,10 @@ def today(names: Any, version: Any) -> Any:
         return names
     # Keras 2.3 turned targets of 0 into -1, as it is done today.
     table = dict(_HINGES) if writer.numbers < (2, 3) else {}
-    if writer.numbers < (2, 0, 9):
-        table.update(_COSINES)
+    cosine = "keras1_cosine_proximity" if writer.numbers < (2, 0, 9) else "keras2_cosine_proximity"
+    # From 2.3 on a metric was the cosine, as today.
+    cosine = "cosine_similarity" if writer.numbers >= (2, 3) else cosine
+    table.update(dict.fromkeys(_COSINES, cosine))
     if writer.numbers < (2,):
         table.update(_KERAS_1)
 
@@ -298,56 +345,25 @@ def today(names: Any, version: Any) -> Any:
     return rename(names)
 
 
+def _epsilon_outside(x: Any, epsilon: Any, out: Any) -> None:
+    np.sqrt(x, out)
+    np.add(out, epsilon, out)
+
+
 @registry.optimizers.register("keras2_rmsprop")
 class RMSprop(optimizers.RMSprop):
     """RMSprop with `epsilon` outside the root (inside, with momentum)."""
 
-    def rule(self) -> Any:
-        if self.momentum > 0:
-            return super().rule()
-        centered = self.centered
-
-        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
-            _, rho, rest, epsilon, rate, *_ = c
-            v, t, u = slots[1], scratch[1], scratch[2]
-            np.multiply(v, rho, v)
-            np.multiply(g, g, t)
-            np.multiply(t, rest, t)
-            np.add(v, t, v)
-            np.copyto(t, v)
-            if centered:
-                average = slots[-1]
-                np.multiply(average, rho, average)
-                np.multiply(g, rest, u)
-                np.add(average, u, average)
-                np.multiply(average, average, u)
-                np.subtract(t, u, t)
-            np.sqrt(t, t)
-            np.add(t, epsilon, t)
-            np.multiply(g, rate, u)
-            np.divide(u, t, t)
-            np.subtract(w, t, w)
-
-        return update
+    def rule(self, *_: Any) -> Any:
+        return super().rule(*(() if self.momentum > 0 else (_epsilon_outside,)))
 
 
 @registry.optimizers.register("keras2_adagrad")
 class Adagrad(optimizers.Adagrad):
     """Adagrad with `epsilon` outside the root."""
 
-    def rule(self) -> Any:
-        def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
-            _, epsilon, rate, *_ = c
-            a, (_, t, u) = slots[1], scratch
-            np.multiply(g, g, t)
-            np.add(a, t, a)
-            np.sqrt(a, t)
-            np.add(t, epsilon, t)
-            np.multiply(g, rate, u)
-            np.divide(u, t, t)
-            np.subtract(w, t, w)
-
-        return update
+    def rule(self, *_: Any) -> Any:
+        return super().rule(_epsilon_outside)
 
 
 @registry.optimizers.register("keras2_nadam")
@@ -386,18 +402,32 @@ class Nadam(optimizers.Nadam):
 class _OneAhead:
     """Keras 2.1 to 2.3 counts a step before its bias correction and decay read the count."""
 
+    def _rate(self) -> float:
+        rate = super()._rate()  # type: ignore[misc]
+        decay, count = self.decay, self._iterations.array.item()  # type: ignore[attr-defined]
+        return rate * (1.0 + decay * count) / (1.0 + decay * (count + 1))
+
+    def _begin_update(self, step: int) -> None:
+        super()._begin_update(step + 1)  # type: ignore[misc]
+
     def coefficients(self, rate: float, step: int, cast: Any, given: Any) -> tuple:
         return super().coefficients(rate, step + 1, cast, given)  # type: ignore[misc]
 
 
-@registry.optimizers.register("keras2_adam")
-class Adam(_OneAhead, optimizers.Adam):
-    """Adam of Keras 2.1 to 2.3."""
+def _ahead(name: str, base: type) -> None:
+    kind = type(
+        base.__name__, (_OneAhead, base), {"__doc__": f"{base.__name__} of Keras 2.1 to 2.3."}
+    )
+    registry.optimizers.register(f"keras2_{name}")(kind)
 
 
-@registry.optimizers.register("keras2_adamax")
-class Adamax(_OneAhead, optimizers.Adamax):
-    """Adamax of Keras 2.1 to 2.3."""
+_ahead("adam", optimizers.Adam)
+_ahead("adamax", optimizers.Adamax)
+_ahead("adagrad_ahead", Adagrad)
+_ahead("nadam_ahead", Nadam)
+_ahead("rmsprop_ahead", RMSprop)
+_ahead("adadelta", optimizers.Adadelta)
+_ahead("sgd", optimizers.SGD)
 
 
 def without_prefixes(metrics: Any, outputs: list[str]) -> Any:

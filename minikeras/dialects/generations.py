@@ -6,6 +6,8 @@ Keras 2 on its own. What today's Keras runs as it stands, and what imports `tens
 today's defaults: those of TensorFlow's Keras became them.
 
 `python -m minikeras run` decides so (`written_for`); it can be told otherwise.
+
+At the end, small functions of `keras.utils` that are gone, and `keras.initializations` of Keras 1.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import h5py
 import numpy as np
 
-from minikeras import backend
+from minikeras import backend, initializers
 from minikeras.dialects import names
 from minikeras.engine import spelling
+from minikeras.engine.variable import Variable
 
 # Nobody else has arguments or methods of these names.
 _OF_KERAS_1 = frozenset(
@@ -219,3 +223,148 @@ def _give_kernels_of_theano(cls: Any) -> None:
     for method in (get_weights, set_weights):
         setattr(cls, method.__name__, method)
         _undo.append(functools.partial(delattr, cls, method.__name__))
+
+
+# Small functions that are gone
+
+
+def HDF5Matrix(
+    datapath: Any, dataset: str, start: int = 0, end: int | None = None, normalizer: Any = None
+) -> Any:
+    """Rows of a dataset of an HDF5 file, in memory; `normalizer` is a function of them."""
+    with h5py.File(datapath, "r") as file:
+        rows = file[dataset][start:end]
+    return rows if normalizer is None else normalizer(rows)
+
+
+def multi_gpu_model(model: Any, gpus: Any = None, *_: Any, **__: Any) -> Any:
+    """The model itself: batches were parts on several devices, with the same results."""
+    return model
+
+
+def probas_to_classes(y_pred: Any) -> Any:
+    """Classes from probabilities; those of one column are compared with 1/2."""
+    y = np.asarray(y_pred)
+    if y.ndim > 1 and y.shape[1] > 1:
+        return categorical_probas_to_classes(y)
+    return np.array([1 if p > 0.5 else 0 for p in y.reshape(-1)])
+
+
+def categorical_probas_to_classes(p: Any) -> Any:
+    """The likeliest class of each row."""
+    return np.argmax(p, axis=1)
+
+
+def convert_kernel(kernel: Any) -> Any:
+    """A kernel of a convolution turned by 180 degrees, as Theano and TensorFlow differ in it."""
+    kernel = np.asarray(kernel)
+    if not 3 <= kernel.ndim <= 5:
+        raise ValueError(f"Invalid kernel shape: {kernel.shape}")
+    return np.copy(kernel[(slice(None, None, -1),) * (kernel.ndim - 2)])
+
+
+def convert_all_kernels_in_model(model: Any) -> None:
+    """Turn the kernels of all convolutions of a model by 180 degrees."""
+    for layer in model.layers:
+        if "Conv" in type(layer).__name__ and layer.built:
+            layer.kernel.assign(convert_kernel(layer.kernel))
+
+
+def conv_output_length(
+    input_length: Any, filter_size: int, padding: str, stride: int, dilation: int = 1
+) -> Any:
+    """The length of what a convolution makes."""
+    if padding not in ("same", "valid", "full", "causal"):
+        raise ValueError(
+            f"Argument `padding` must be 'same', 'valid', 'full' or 'causal'. Received: {padding!r}"
+        )
+    if input_length is None:
+        return None
+    wide = filter_size + (filter_size - 1) * (dilation - 1)
+    more = {"same": 0, "causal": 0, "valid": 1 - wide, "full": wide - 1}[padding]
+    return (input_length + more + stride - 1) // stride
+
+
+def get_from_module(
+    identifier: Any,
+    module_params: dict,
+    module_name: str,
+    instantiate: bool = False,
+    kwargs: dict | None = None,
+) -> Any:
+    """What `identifier` names in a dict of a module's names, or itself if it is no string."""
+    if not isinstance(identifier, str):
+        return identifier
+    found = module_params.get(identifier)
+    if found is None:
+        raise ValueError(f"Invalid {module_name}: {identifier}")
+    return found(**(kwargs or {})) if instantiate else found
+
+
+def print_summary(
+    model: Any, line_length: int | None = None, positions: Any = None, print_fn: Any = None
+) -> None:
+    """`model.summary()`."""
+    model.summary(line_length=line_length, positions=positions, print_fn=print_fn)
+
+
+def get_source_inputs(tensor: Any, layer: Any = None, node_index: Any = None) -> list:
+    """The inputs that a tensor of a model is computed from."""
+    from minikeras.dialects.backend_graph import _inputs_of
+
+    return _inputs_of([tensor])
+
+
+_OPTIONS: dict[str, str] = {
+    "normal": "stddev",
+    "uniform": "maxval",
+    "identity": "gain",
+    "orthogonal": "gain",
+}
+_TODAY: dict[str, str] = {
+    "normal": "RandomNormal",
+    "uniform": "RandomUniform",
+    "zero": "Zeros",
+    "one": "Ones",
+    "identity": "Identity",
+    "orthogonal": "Orthogonal",
+    "glorot_normal": "GlorotNormal",
+    "glorot_uniform": "GlorotUniform",
+    "he_normal": "HeNormal",
+    "he_uniform": "HeUniform",
+    "lecun_uniform": "LecunUniform",
+}
+_SCALES = {"normal": 0.05, "uniform": 0.05, "identity": 1.0, "orthogonal": 1.1}
+
+
+def _of(name: str) -> Any:
+    def initialize(
+        shape: Any, scale: float | None = None, name: str | None = None, dim_ordering: Any = None
+    ) -> Any:
+        options: dict = {}
+        if key in _OPTIONS:
+            scale = _SCALES[key] if scale is None else scale
+            options[_OPTIONS[key]] = scale
+            if key == "uniform":
+                options["minval"] = -scale
+        made = getattr(initializers, _TODAY[key])(**options)
+        return Variable(made(tuple(shape)), name=name)
+
+    key = name
+    initialize.__name__ = name
+    initialize.__doc__ = (
+        f"A variable with the values of `initializers.{_TODAY[name]}`, as in Keras 1."
+    )
+    return initialize
+
+
+for _name in _TODAY:
+    globals()[_name] = _of(_name)
+
+
+def get(identifier: Any, **_: Any) -> Any:
+    """The function of a shape that a name, or a function, stands for."""
+    if identifier in _TODAY if isinstance(identifier, str) else False:
+        return globals()[identifier]
+    found = initializers.get(identifier)
+    return lambda shape, name=None, **_: Variable(found(tuple(shape)), name=name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from minikeras import layers, ops, random, regularizers
+from minikeras import initializers, layers, ops, random, regularizers
 from minikeras.engine import registry
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
@@ -502,4 +503,116 @@ class EigenvalueRegularizer(regularizers.Regularizer):
         return {"k": self.k}
 
 
-from minikeras.dialects import helpers  # noqa: E402, F401 (random layers)
+@registry.layers.register("RandomHeight")
+class RandomHeight(_Old):
+    """Images whose height is drawn anew for each batch, while training.
+
+    Args:
+        factor: Float, or two: how much taller, from and to, as a fraction. One means from its
+            negative to itself.
+        interpolation: How `ops.image.resize` finds the pixels, default `"bilinear"`.
+        seed: Integer, or None.
+    """
+
+    settings = {"factor": 0.2, "interpolation": "bilinear", "seed": None}
+    _axis = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._generator = SeedGenerator(self.seed)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = True) -> Any:
+        x = ops.convert_to_tensor(inputs)
+        if not training:
+            return x
+        low, high = self.factor if np.ndim(self.factor) else (-self.factor, self.factor)
+        size = list(x.shape[-3:-1])
+        scale = float(random.uniform((), 1 + low, 1 + high, seed=self._generator))
+        size[self._axis] = max(1, int(size[self._axis] * scale))
+        return ops.image.resize(x, size, interpolation=self.interpolation)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the input; what is drawn is unknown."""
+        shape = list(input_shape)
+        shape[self._axis - 3] = None
+        return tuple(shape)
+
+
+@registry.layers.register("RandomWidth")
+class RandomWidth(RandomHeight):
+    """As `RandomHeight`, of the width."""
+
+    _axis = 1
+
+
+def _cauchy(shape: Any, dtype: Any = None) -> Any:
+    return ops.tan(math.pi * random.uniform(shape, -0.5, 0.5, dtype=dtype))
+
+
+@registry.layers.register("RandomFourierFeatures")
+class RandomFourierFeatures(layers.Layer):
+    """Features whose products approximate a kernel: `cos(x @ kernel / scale + bias)`.
+
+    Args:
+        output_dim: Integer: how many features.
+        kernel_initializer: The kernel, `"gaussian"` or `"laplacian"`, or an initializer.
+        scale: Float, or None: of a Gaussian kernel the root of half the size of the input, else 1.
+        trainable: Boolean, default False: whether the scale is learned.
+    """
+
+    def __init__(
+        self,
+        output_dim: int,
+        kernel_initializer: Any = "gaussian",
+        scale: float | None = None,
+        trainable: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self.output_dim, self.kernel_initializer, self.scale = output_dim, kernel_initializer, scale
+
+    def build(self, input_shape: Any) -> None:
+        """Draw the kernel."""
+        size, kind = input_shape[-1], self.kernel_initializer
+        drawn = {"gaussian": initializers.RandomNormal(stddev=1.0), "laplacian": _cauchy}
+        named = kind.lower() if isinstance(kind, str) else ""
+        self.unscaled_kernel = self.add_weight(
+            name="unscaled_kernel",
+            shape=(size, self.output_dim),
+            initializer=drawn.get(named, kind),
+            trainable=False,
+        )
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.output_dim,),
+            initializer=initializers.RandomUniform(0.0, 2 * math.pi),
+            trainable=False,
+        )
+        scale = self.scale or (math.sqrt(size / 2) if named == "gaussian" else 1.0)
+        self.kernel_scale = self.add_weight(
+            name="kernel_scale",
+            shape=(1,),
+            initializer=initializers.Constant(scale),
+            constraint="non_neg",
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        kernel = ops.divide(self.unscaled_kernel, self.kernel_scale)
+        return ops.cos(ops.matmul(inputs, kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`output_dim` features."""
+        return (*input_shape[:-1], self.output_dim)
+
+    def get_config(self) -> dict:
+        """The configuration."""
+        kind = self.kernel_initializer
+        return {
+            **super().get_config(),
+            "output_dim": self.output_dim,
+            "scale": self.scale,
+            "kernel_initializer": kind if isinstance(kind, str) else initializers.serialize(kind),
+        }

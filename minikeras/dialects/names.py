@@ -15,6 +15,9 @@ _OLD_LAYERS = (
     "LocallyConnected2D",
     "MaxoutDense",
     "ParametricSoftplus",
+    "RandomFourierFeatures",
+    "RandomHeight",
+    "RandomWidth",
     "SReLU",
     "ThresholdedReLU",
 )
@@ -32,10 +35,6 @@ NAMES: dict[str, dict[str, str]] = {
     "layers": {
         **{name: f"dialects.layers:{name}" for name in _OLD_LAYERS},
         **{name: f"dialects.constructors:{name}" for name in _OLD_ORDER},
-        **{
-            name: f"dialects.helpers:{name}"
-            for name in ("RandomFourierFeatures", "RandomHeight", "RandomWidth")
-        },
         "CuDNNGRU": "layers:GRU",
         "CuDNNLSTM": "layers:LSTM",
         "Deconvolution3D": "layers:Conv3DTranspose",
@@ -70,7 +69,7 @@ NAMES: dict[str, dict[str, str]] = {
         "zero": "initializers:Zeros",
     },
     "initializations": {
-        name: f"dialects.helpers:{name}"
+        name: f"dialects.generations:{name}"
         for name in (
             "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity",
             "lecun_uniform", "normal", "one", "orthogonal", "uniform", "zero",
@@ -98,17 +97,17 @@ NAMES: dict[str, dict[str, str]] = {
         "nadam": "optimizers:Nadam",
     },
     "utils": {
-        "categorical_probas_to_classes": "dialects.helpers:categorical_probas_to_classes",
-        "conv_output_length": "dialects.helpers:conv_output_length",
-        "convert_all_kernels_in_model": "dialects.helpers:convert_all_kernels_in_model",
-        "HDF5Matrix": "dialects.helpers:HDF5Matrix",
-        "convert_kernel": "dialects.helpers:convert_kernel",
-        "multi_gpu_model": "dialects.helpers:multi_gpu_model",
-        "get_from_module": "dialects.helpers:get_from_module",
+        "categorical_probas_to_classes": "dialects.generations:categorical_probas_to_classes",
+        "conv_output_length": "dialects.generations:conv_output_length",
+        "convert_all_kernels_in_model": "dialects.generations:convert_all_kernels_in_model",
+        "HDF5Matrix": "dialects.generations:HDF5Matrix",
+        "convert_kernel": "dialects.generations:convert_kernel",
+        "multi_gpu_model": "dialects.generations:multi_gpu_model",
+        "get_from_module": "dialects.generations:get_from_module",
         "layer_from_config": "layers:deserialize",
         "plot": "utils:plot_model",
-        "print_summary": "dialects.helpers:print_summary",
-        "probas_to_classes": "dialects.helpers:probas_to_classes",
+        "print_summary": "dialects.generations:print_summary",
+        "probas_to_classes": "dialects.generations:probas_to_classes",
     },
     "engine": {
         "Input": "layers:Input",
@@ -120,7 +119,7 @@ NAMES: dict[str, dict[str, str]] = {
         "Model": "models:Model",
         "Node": "engine.recording:Node",
         "Sequential": "models:Sequential",
-        "get_source_inputs": "dialects.helpers:get_source_inputs",
+        "get_source_inputs": "dialects.generations:get_source_inputs",
         "merge": "dialects.constructors:merge",
     },
 }  # fmt: skip
@@ -239,12 +238,16 @@ def find(module: str, name: str) -> Any:
 
 
 def gone(name: str, instead: str) -> Any:
-    """A class in the place of something that is gone. It can be imported; using it is an error."""
+    """A class in the place of what is not here. It can be imported; using it is an error."""
 
     def use(*_: Any, **__: Any) -> None:
-        raise NotImplementedError(f"`{name}` of an older Keras is gone. Use {instead}.")
+        raise NotImplementedError(f"`{name}` is not here. Use {instead}.")
 
-    body = {"__new__": use, "__doc__": f"Gone. Use {instead}.", "__module__": f"minikeras.{name}"}
+    body = {
+        "__new__": use,
+        "__doc__": f"Not here. Use {instead}.",
+        "__module__": f"minikeras.{name}",
+    }
     return type(name.rpartition(".")[2], (), body)
 
 

@@ -88,9 +88,7 @@ class LayerWeights:
         dtype = self.variable_dtype if dtype is None else dtype  # type: ignore[attr-defined]
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        arena.charge(
-            shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name
-        )
+        arena.charge(shape, dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)).itemsize, self.name)
         # Made after the layer was built: under the path it was built at.
         with name_scope(self.name if current_path() else self.path, caller=self):  # type: ignore[attr-defined]
             variable = Variable(

@@ -166,7 +166,7 @@ class Merge(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """True where any input counts; None unless all inputs have masks."""
-        if previous_mask is None:
+        if previous_mask is None or not self.supports_masking:
             return None
         _check_masks(inputs, previous_mask)
         present = [one for one in previous_mask if one is not None]
@@ -473,7 +473,7 @@ class Concatenate(Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The masks joined alike; inputs without one count in full."""
-        if previous_mask is None:
+        if previous_mask is None or not self.supports_masking:
             return None
         _check_masks(inputs, previous_mask)
         if all(one is None for one in previous_mask):

@@ -162,6 +162,9 @@ class BatchNormalization(_Affine):
     # What older versions of Keras multiplied the tracked variance by; see `dialects.eras`.
     _variance_factor: Any = None
     _variance_offset = 0.0
+    # Whether it "uses" or also "tracks" statistics of batches then; and never tracks any.
+    _while_frozen: Any = False
+    _untracked = False
 
     def __init__(
         self,
@@ -255,7 +258,7 @@ class BatchNormalization(_Affine):
         dtype = rows.dtype
         gamma = np.ones(rows.shape[1], dtype) if self.gamma is None else _as(self.gamma, dtype)
         beta = np.zeros(rows.shape[1], dtype) if self.beta is None else _as(self.beta, dtype)
-        ctx.own = bool(ctx.training and self.trainable)
+        ctx.own = bool(ctx.training and (self.trainable or self._while_frozen))
         ctx.correction = ctx.weights = None
         if ctx.own:
             if mask is None:
@@ -267,7 +270,8 @@ class BatchNormalization(_Affine):
                 ctx.correction = r, d = self._correction(mean, variance)
                 beta = beta + d * gamma
                 gamma = gamma * r
-            if not state.inferring:
+            moves = self.trainable or self._while_frozen == "tracks"
+            if moves and not self._untracked and not state.inferring:
                 factor = self._variance_factor
                 tracked = variance * factor(len(rows), x.ndim) if factor else variance
                 self._move(mean, tracked + self._variance_offset)

@@ -129,7 +129,7 @@ class TimeDistributed(Wrapper):
         return (input_shape[0], *input_shape[2:])
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        step = self.layer.compute_output_shape(self._step_shape(input_shape))
+        step = _one(self.layer.compute_output_shape(self._step_shape(input_shape)))
         return (step[0], input_shape[1], *step[1:])
 
     def build(self, input_shape: Any = None) -> None:
@@ -154,14 +154,19 @@ class TimeDistributed(Wrapper):
             if masks is not None:
                 kwargs["mask"] = ops.reshape(masks, (batch * length, *masks.shape[2:]))
             rows = ops.reshape(inputs, (batch * length, *inputs.shape[2:]))
-            outputs = self.layer.call(rows, **kwargs)
+            outputs = _one(self.layer.call(rows, **kwargs))
             return self._narrow(ops.reshape(outputs, (batch, length, *outputs.shape[1:])))
         outputs = []
         for index, step in enumerate(STEPS(inputs)):
             if masks is not None:
                 kwargs["mask"] = masks[:, index]
-            outputs.append(self.layer.call(step, **kwargs))
+            outputs.append(_one(self.layer.call(step, **kwargs)))
         return self._narrow(ops.stack(outputs, axis=1))
+
+
+def _one(values: Any) -> Any:
+    """What a list has alone: Keras 3.0 to 3.6 wrote the one output of a model so."""
+    return values[0] if isinstance(values, list) and len(values) == 1 else values
 
 
 _MERGE_MODES = ("sum", "mul", "ave", "concat", None)

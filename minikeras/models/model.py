@@ -306,15 +306,19 @@ class Model(Trainer, Layer):
 
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
-    def export(self, *_: Any, **__: Any) -> None:
+    def export(self, filepath: Any = None, format: str = "tf_saved_model", **_: Any) -> None:
         """Not available: exported formats belong to other frameworks.
 
         Raises:
-            NotImplementedError: always.
+            ValueError: for a `format` that Keras does not have.
+            NotImplementedError: for all others.
         """
+        formats = ["tf_saved_model", "onnx", "openvino", "litert", "torch"]
+        if format not in formats:
+            raise ValueError(f"Unrecognized format={format!r}. Formats of Keras are: {formats}.")
         raise NotImplementedError(
-            "`Model.export` writes formats of TensorFlow, ONNX or OpenVINO, which need those"
-            " packages. Save with `model.save('model.keras')` and export with Keras itself."
+            f"`Model.export` with format={format!r} needs another framework. Save with"
+            " `model.save('model.keras')` and export with Keras itself."
         )
 
     def to_json(self, **kwargs: Any) -> str:

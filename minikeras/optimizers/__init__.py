@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 from minikeras.engine import registry
 from minikeras.engine.spelling import answer_calls, older_names
-from minikeras.optimizers import legacy, schedules
+from minikeras.optimizers import schedules
 from minikeras.optimizers.adagrad import Adadelta, Adafactor, Adagrad, Ftrl
 from minikeras.optimizers.adam import Adam, AdamW, Lamb, Lion
 from minikeras.optimizers.adamax import Adamax, Muon, Nadam, ScheduleFreeAdamW
@@ -39,6 +41,10 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+# Those of Keras 2 are today's, which know the old arguments.
+legacy = sys.modules[f"{__name__}.legacy"] = ModuleType(f"{__name__}.legacy")
+vars(legacy).update({one.__name__: one for one in (SGD, Adagrad, Adam, Ftrl, Optimizer, RMSprop)})
 
 
 def serialize(optimizer: Any) -> dict:

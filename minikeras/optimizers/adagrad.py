@@ -9,7 +9,7 @@ import numpy as np
 
 from minikeras.engine import registry
 from minikeras.engine.variable import Variable
-from minikeras.optimizers.kernel import Cast, KernelOptimizer, constant
+from minikeras.optimizers.kernel import Cast, KernelOptimizer, constant, epsilon_inside
 
 
 @registry.optimizers.register("Adagrad")
@@ -57,8 +57,8 @@ class Adagrad(KernelOptimizer):
     def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (self.epsilon, rate)
 
-    def rule(self) -> Any:
-        return _adagrad
+    def rule(self, root: Any = epsilon_inside) -> Any:
+        return partial(_adagrad, root=root)
 
     def get_config(self) -> dict:
         return {
@@ -68,13 +68,14 @@ class Adagrad(KernelOptimizer):
         }
 
 
-def _adagrad(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
+def _adagrad(
+    c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple, root: Any
+) -> None:
     _, epsilon, rate, *_ = c
     a, (_, t, u) = slots[1], scratch
     np.multiply(g, g, t)
     np.add(a, t, a)
-    np.add(a, epsilon, t)
-    np.sqrt(t, t)
+    root(a, epsilon, t)
     np.multiply(g, rate, u)
     np.divide(u, t, t)
     np.subtract(w, t, w)

@@ -246,6 +246,12 @@ def _nesterov(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tup
     np.add(w, u, w)
 
 
+def epsilon_inside(x: Any, epsilon: Any, out: Any) -> None:
+    """`out = sqrt(x + epsilon)`."""
+    np.add(x, epsilon, out)
+    np.sqrt(out, out)
+
+
 @registry.optimizers.register("RMSprop")
 class RMSprop(KernelOptimizer):
     """Divides the gradient by a running root of its mean square (Hinton, 2012).
@@ -314,7 +320,7 @@ class RMSprop(KernelOptimizer):
     def coefficients(self, rate: float, step: int, cast: Cast, given: Cast) -> tuple:
         return (self.rho, 1 - self.rho, self.epsilon, rate, self.momentum)
 
-    def rule(self) -> Any:
+    def rule(self, root: Callable = epsilon_inside) -> Any:
         centered, has_momentum = self.centered, self.momentum > 0
 
         def update(c: tuple, w: np.ndarray, g: np.ndarray, slots: tuple, scratch: tuple) -> None:
@@ -331,10 +337,7 @@ class RMSprop(KernelOptimizer):
                 np.add(average, t, average)
                 np.multiply(average, average, t)
                 np.subtract(v, t, t)
-                np.add(t, epsilon, t)
-            else:
-                np.add(v, epsilon, t)
-            np.sqrt(t, t)
+            root(t if centered else v, epsilon, t)
             np.multiply(g, rate, u)
             np.divide(u, t, t)
             if has_momentum:

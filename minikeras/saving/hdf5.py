@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,13 @@ def compile_model(
     loss, metrics = training.get("loss"), training.get("metrics")
     weighted, weights = training.get("weighted_metrics"), training.get("loss_weights")
     if generation < 3:
-        loss, metrics, weighted, weights = map(_by_todays_names, (loss, metrics, weighted, weights))
+        # Outputs by the names that the translated model has.
+        loss, metrics, weighted, weights = (
+            {configs.without_slashes(key): value for key, value in one.items()}
+            if isinstance(one, dict)
+            else one
+            for one in (loss, metrics, weighted, weights)
+        )
         if isinstance(loss, dict) and "class_name" not in loss:
             # Outputs without a loss need not be named.
             loss = {**dict.fromkeys(model.output_names), **loss}
@@ -234,15 +241,6 @@ def compile_model(
         weighted_metrics=_objective(weighted, registry.metrics),
         loss_weights=weights,
     )
-
-
-def _by_todays_names(value: Any) -> Any:
-    """Settings by the names of outputs as the translated model has them."""
-    from minikeras.dialects.configs import without_slashes
-
-    if not isinstance(value, dict):
-        return value
-    return {without_slashes(key): one for key, one in value.items()}
 
 
 def _objective(value: Any, home: Any) -> Any:
@@ -445,11 +443,7 @@ def _misfit_arrays(piece: Any, arrays: list) -> str | None:
 
 
 def _side_by_side(layers: list, stored: list) -> str:
-    rows = ["model".ljust(40) + "file"]
-    for index in range(min(max(len(layers), len(stored)), 30)):
-        left = (
-            f"{layers[index].name} ({len(layers[index].weights)})" if index < len(layers) else "-"
-        )
-        right = f"{stored[index][0]} ({len(stored[index][2])})" if index < len(stored) else "-"
-        rows.append(left.ljust(40) + right)
-    return "\n".join(rows)
+    left = [f"{one.name} ({len(one.weights)})" for one in layers]
+    right = [f"{one[0]} ({len(one[2])})" for one in stored]
+    rows = list(zip_longest(["model", *left], ["file", *right], fillvalue="-"))[:31]
+    return "\n".join(one.ljust(40) + other for one, other in rows)

@@ -138,16 +138,11 @@ def _conversion(part: Layer, shapes: list, names: list, origin: Origin) -> Calla
     if name == "Highway" and len(shapes) == 4 and "_carry" in names[1]:
         # Keras 1.2 wrote both kernels first.
         steps.append(lambda arrays: [arrays[index] for index in (0, 2, 1, 3)])
-    if origin.generation == 1 and shapes and _is_convolution(name):
+    if origin.generation == 1 and shapes and name in _FLIPPED_BY_THEANO[:5]:
         steps.append(lambda arrays: [_kernel_of_keras_1(part, arrays[0]), *arrays[1:]])
     if origin.theano and name in _FLIPPED_BY_THEANO:
         count = 2 if name.startswith("ConvLSTM") else 1
-        steps.append(
-            lambda arrays: [
-                *(_turn(one) for one in arrays[:count]),
-                *arrays[count:],
-            ]
-        )
+        steps.append(lambda arrays: [*map(_turn, arrays[:count]), *arrays[count:]])
     if not steps:
         return None
 
@@ -157,10 +152,6 @@ def _conversion(part: Layer, shapes: list, names: list, origin: Origin) -> Calla
         return arrays
 
     return convert
-
-
-def _is_convolution(name: str) -> bool:
-    return name in ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose")
 
 
 def _turn(kernel: np.ndarray) -> np.ndarray:
@@ -320,6 +311,11 @@ def fit(optimizer: Any, datasets: list, has_rate: bool = False) -> list | None:
                 datasets,
             ),
         ]
+    if type(optimizer).__name__ == "Adafactor":
+        # tf.keras did not write the places of rows and columns that vectors have not.
+        placed = (*optimizer._r, *optimizer._c)
+        unused = {id(one) for one in placed if one is not None and not one.shape}
+        candidates.append(([one for one in others if id(one) not in unused], datasets))
     if type(optimizer).__name__ == "SGD" and not optimizer.momentum:
         # tf.keras kept momentums of zero too.
         head = variables if has_rate else others

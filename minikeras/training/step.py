@@ -291,7 +291,9 @@ class Stepper:
             for metric, place in self.joint.means:
                 metric.accumulate_values(self.values[place], None)
         if self.compiled_metrics is not None and self.compiled_metrics.groups:
-            masks = None if self.model._metrics_unmasked else masks
+            unmasked = self.model._metrics_unmasked
+            if unmasked is True or unmasked and all(one is None for one in weights):
+                masks = None
             self.compiled_metrics.update_flat(targets, outputs, weights, masks, given)
 
     def test(self, x: Any, y: Any, sample_weight: Any) -> None:

@@ -11,7 +11,7 @@ from minikeras.engine.spelling import older_names
 
 # Public name -> the module that defines it.
 _NAMES = {
-    "Config": "utils.config",
+    "Config": "utils.numerical",
     "CustomObjectScope": "saving",
     "FeatureSpace": "utils.feature_space",
     "Progbar": "utils.progbar",
@@ -43,7 +43,7 @@ _NAMES = {
     "save_img": "utils.image_utils",
     "serialize_keras_object": "saving",
     "set_random_seed": "utils.numerical",
-    "split_dataset": "utils.split",
+    "split_dataset": "utils.py_dataset",
     "standardize_dtype": "backend",
     "text_dataset_from_directory": "utils.image_utils",
     "timeseries_dataset_from_array": "utils.py_dataset",

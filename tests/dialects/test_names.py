@@ -72,7 +72,7 @@ def test_old_names_are_there(module, name):
 )
 def test_what_is_gone_says_what_to_use(module, name):
     found = getattr(importlib.import_module(f"minikeras.{module}"), name)
-    with pytest.raises(NotImplementedError, match="is gone. Use "):
+    with pytest.raises(NotImplementedError, match="is not here. Use "):
         found()
 
 

@@ -169,7 +169,7 @@ def test_keywords(kind, name):
     owners = owners_of(owner_name)
     assert owners, f"{owner_name} is nowhere"
     if owners[0].__module__.startswith("minikeras.applications") and isinstance(owners[0], type):
-        with pytest.raises(NotImplementedError, match="is gone. Use "):
+        with pytest.raises(NotImplementedError, match="is not here. Use "):
             owners[0](**{keyword: None})
         return
     assert any(takes(owner, keyword) for owner in owners)

@@ -389,6 +389,9 @@ class Discretization(CategoryLayer):
     def from_config(cls, config: dict) -> Any:
         """The layer that `config` describes; boundaries that were found are kept."""
         config = dict(config)
+        if str(config.get("dtype")).startswith("int"):
+            # Keras 3.0 to 3.11 wrote that of the numbers of bins; it would round the inputs.
+            del config["dtype"]
         found = config.pop("bin_boundaries", None)
         if config.get("num_bins") is None:
             return cls(bin_boundaries=found, **config)
