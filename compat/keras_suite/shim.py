@@ -198,7 +198,7 @@ COUNTERPARTS = {
     "layers.preprocessing.data_layer.DataLayer": "layers.preprocessing.normalization.DataLayer",
     "layers.rnn.conv_lstm.ConvLSTM": "layers.convolutional_recurrent.ConvLSTM",
     "layers.rnn.conv_lstm.ConvLSTMCell": "layers.convolutional_recurrent.ConvLSTMCell",
-    "layers.rnn.dropout_rnn_cell.DropoutRNNCell": "layers.rnn.DropoutRNNCell",
+    "layers.rnn.dropout_rnn_cell.DropoutRNNCell": "layers.cell_sequence.DropoutRNNCell",
     "legacy.saving.legacy_h5_format.load_model_from_hdf5": "saving.load_model",
     "legacy.saving.legacy_h5_format.save_model_to_hdf5": "saving.save_model",
     "losses.loss.squeeze_or_expand_to_same_rank": "losses.loss.squeeze_or_expand_to_same_rank",

@@ -9,13 +9,13 @@ from minikeras.engine import registry
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
-from minikeras.layers.recurrent import CellLayer
-from minikeras.layers.rnn import (
+from minikeras.layers.cell_sequence import (
     DropoutRNNCell,
     arguments_config,
     forget_gate_bias,
     set_arguments,
 )
+from minikeras.layers.recurrent import CellLayer
 
 
 class ConvLSTMCell(DropoutRNNCell, Layer):

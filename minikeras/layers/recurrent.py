@@ -7,8 +7,9 @@ from typing import Any
 from minikeras.engine import registry
 from minikeras.engine.input_spec import InputSpec
 from minikeras.engine.serialization import in_order
+from minikeras.layers.cell_sequence import arguments_config
 from minikeras.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from minikeras.layers.rnn import RNN, arguments_config
+from minikeras.layers.rnn import RNN
 
 __all__ = [
     "GRU",

@@ -11,7 +11,7 @@ from minikeras.engine.context import state
 from minikeras.engine.layer import Layer
 from minikeras.engine.rng import SeedGenerator
 from minikeras.engine.serialization import LSTM_CELL_ORDER, in_order
-from minikeras.layers.rnn import (
+from minikeras.layers.cell_sequence import (
     DropoutRNNCell,
     arguments_config,
     forget_gate_bias,
