@@ -249,11 +249,10 @@ def is_flash_attention_enabled() -> bool | None:
 
 
 def enable_numba() -> None:
-    """Lets LSTM, GRU and Adam run loops compiled by Numba.
+    """Lets LSTM, GRU and Adam run loops compiled by Numba, on float32.
 
-    They are faster on float32 (see `benchmarks/RESULTS.md`), and their numbers differ from those of
-    NumPy by rounding. What was built before keeps its optimizer's loops. `MINIKERAS_NUMBA=1` in the
-    environment does the same.
+    They are faster, and differ from NumPy by rounding. What was built before keeps its optimizer's
+    loops. `MINIKERAS_NUMBA=1` in the environment does the same.
 
     Raises:
         ImportError: Numba is missing: `pip install minikeras[numba]`.
@@ -265,16 +264,6 @@ def enable_numba() -> None:
 def disable_numba() -> None:
     """Goes back to NumPy alone, the default. See `enable_numba`."""
     blas.enable(False)
-
-
-def is_numba_enabled() -> bool:
-    """Returns whether compiled loops are in use. See `enable_numba`.
-
-    >>> from minikeras import config
-    >>> config.is_numba_enabled()
-    False
-    """
-    return blas.enabled()
 
 
 def is_nnx_enabled() -> bool:

@@ -317,9 +317,9 @@ def product_gradients(ctx: Any, x: Any, kernel: Any, bias: Any, dy: Any) -> Any:
     found = affine_backward(x, w, y, dy.reshape(-1, size), wanted)
     if found is not None:
         if kernel.trainable:
-            ctx.add_grad(kernel, found.w.reshape(kernel.shape))
+            ctx.add_grad(kernel, found[1].reshape(kernel.shape))
         if bias_wanted:
-            ctx.add_grad(bias, found.bias.reshape(bias.shape))
+            ctx.add_grad(bias, found[2].reshape(bias.shape))
     return found
 
 

@@ -4,12 +4,8 @@
 along; where it is not found (NumPy built on another library), `axpy` and `axpby` are made of
 NumPy's passes: the same numbers but for rounding.
 
-The switch for loops compiled by Numba: LSTM, GRU and Adam.
-
-`minikeras.config.enable_numba()`, or `MINIKERAS_NUMBA=1` in the environment. NumPy alone is the
-default, and does whatever these loops do not: dtypes other than float32, other activations, masks.
-Numba lets other threads run, so that one call serves each of them, and OpenBLAS is called from
-within, in blocks of at most a million multiplications, which it does without packing.
+The switch for loops compiled by Numba (`loops`), which call OpenBLAS from within. NumPy alone is
+the default, and does whatever these do not: dtypes other than float32, other activations, masks.
 """
 
 from __future__ import annotations
@@ -152,11 +148,6 @@ def enable(on: bool = True) -> None:
     _enabled = on
 
 
-def enabled() -> bool:
-    """Whether compiled loops are asked for."""
-    return _enabled
-
-
 def loops() -> Any:
     """The compiled loops where they are asked for, or None."""
     return compiled_loops() if _enabled else None
@@ -167,13 +158,11 @@ def compiled_loops() -> Any:
     """The module of loops."""
     if blas.functions().get(("gemm", "f")) is None:
         raise RuntimeError(
-            "Compiled loops need the OpenBLAS that NumPy's wheels bring along, and this NumPy has"
-            " another BLAS. Leave out `enable_numba()` and MINIKERAS_NUMBA."
+            "Compiled loops need the OpenBLAS of NumPy's wheels: this NumPy has another BLAS."
         )
     try:
         return import_module("minikeras.kernels.loops")
     except ImportError as error:
         raise ImportError(
-            "Compiled loops need Numba: `pip install minikeras[numba]`, or leave out"
-            f" `enable_numba()` and MINIKERAS_NUMBA. ({error})"
+            f"Compiled loops need Numba: `pip install minikeras[numba]`. ({error})"
         ) from error

@@ -3,9 +3,8 @@
 Imported where they are asked for only (see `blas`). Loops have one result each, and run from 0 over
 slices: so the compiler sees that what is read and what is written lie apart, and makes vectors.
 
-Gates of a row lie side by side, in the order of the kernel: `(time, batch, gates * units)`. So a
-kernel is used as it is, and a batch is shared by threads that work on its rows from the first step
-to the last.
+Gates of a row lie side by side, as in the kernel: `(time, batch, gates * units)`. Threads share the
+rows of a batch, from the first step to the last.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -274,18 +273,12 @@ def affine(x: Array, w: Array, bias: Array | None, rectify: bool) -> Array:
     return z
 
 
-class AffineGradients(NamedTuple):
-    """Gradients of `affine`, None where they are not wanted."""
-
-    x: Any
-    w: Any
-    bias: Any
-
-
 def affine_backward(
     x: Array, w: Array, y: Array | None, dy: Array, wanted: tuple[bool, bool, bool]
-) -> AffineGradients | None:
-    """The gradients of `affine` by threads that have rows each, or None where that does not pay.
+) -> tuple | None:
+    """The gradients of `x`, `w` and `bias` through `affine`, by threads that have rows each.
+
+    None where that does not pay; what is not wanted is not to be used.
 
     Args:
         y: The result if it was cut off below 0, or None.
@@ -312,7 +305,7 @@ def affine_backward(
         )
 
     dw, dbias = parallel.summed(part, m, m * n * count, 1)
-    return AffineGradients(dx, dw if wanted[1] else None, dbias if wanted[2] else None)
+    return dx, dw, dbias
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> Array:

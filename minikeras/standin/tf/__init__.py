@@ -69,7 +69,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "strings": ("strings",),
     "summary": ("more:SUMMARY",),
     "test": ("small:TEST",),
-    "train": ("train",),
+    "train": ("more:TRAIN",),
     "types": (),
     "types.experimental": ("tensors",),
     "version": ("small:VERSIONS",),
