@@ -202,7 +202,9 @@ def normalize_rows(
             if beta is not None:
                 np.add(out, beta, y[block])
 
-    each(normalize, x, normal, inverse, y, smallest=_ROW_BLOCK)
+    # OpenBLAS raises the flag of invalid numbers now and then while it multiplies finite ones.
+    with np.errstate(invalid="ignore"):
+        each(normalize, x, normal, inverse, y, smallest=_ROW_BLOCK)
     return y, normal, inverse
 
 
