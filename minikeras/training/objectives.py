@@ -297,11 +297,11 @@ class CompiledMetrics:
             targets = outputs.spread(
                 y_true, "y_true", [i for i, one in enumerate(given) if one not in (None, [])]
             )
-            for index, identifiers in enumerate(given):
-                if identifiers is None:
-                    continue
+            order = {name: place for place, name in enumerate(names or self.output_names or ())}
+            for index in sorted(range(len(given)), key=lambda i: order.get(outputs.names[i], i)):
+                identifiers = given[index]
                 if not isinstance(identifiers, (list, tuple)):
-                    identifiers = [identifiers]
+                    identifiers = [] if identifiers is None else [identifiers]
                 if not identifiers or targets[index] is None:
                     continue
                 resolved = [
