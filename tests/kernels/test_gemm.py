@@ -96,3 +96,30 @@ def test_blocks_are_for_one_thread_of_openblas(functions, threads, expected, mon
     monkeypatch.setattr(gemm.blas, "functions", lambda: functions)
     monkeypatch.setattr(gemm.blas, "threads", lambda: threads)
     assert gemm.in_blocks() is expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rectify", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("shape", [(5, 3, 4), (2050, 64, 128), (64, 300, 600), (0, 3, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_finished_by_their_threads(threads, rectify, biased, shape, dtype, monkeypatch):
+    monkeypatch.setattr(gemm.parallel, "threads", lambda: threads)
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, w, bias, dy = (rng.normal(size=s).astype(dtype) for s in ((m, k), (k, n), (n,), (m, n)))
+    exact = x.astype("float64") @ w + (bias if biased else 0)
+    y = gemm.affine(x, w, bias if biased else None, rectify)
+    assert y.dtype == dtype
+    # Sums of up to 2,050 terms of order one, in another order.
+    near = {"rtol": 0, "atol": 3000 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(y, np.maximum(exact, 0) if rectify else exact, **near)
+    found = gemm.affine_backward(x, w, y if rectify else None, dy, (True, True, biased))
+    shared = threads > 1 and m > 4 * max(k, n) and m * k * n > 5_000_000
+    assert (found is not None) == shared
+    if found is not None:
+        dz = dy * (y > 0) if rectify else dy
+        np.testing.assert_allclose(found[0], dz.astype("float64") @ w.T, **near)
+        np.testing.assert_allclose(found[1], x.T.astype("float64") @ dz, **near)
+        if biased:
+            np.testing.assert_allclose(found[2], dz.sum(0, dtype="float64"), **near)
