@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import gc
 import json
 import os
 import random
@@ -163,6 +164,7 @@ def work(format: str, seed: int, first: int, last: int, seeds: list[Seed], pipe:
         watch = Watch(folder)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+        gc.freeze()  # each case collects garbage: not among all that was imported
         for index in range(first, last):
             print(json.dumps([index]), file=out)
             origin, content = case(format, seed, index, seeds)

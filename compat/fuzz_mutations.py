@@ -269,7 +269,7 @@ def _damage_attribute(rng: random.Random, target: Any, name: str, h5py: Any) -> 
 
 
 def _damage_dataset(rng: random.Random, file: Any, target: Any, h5py: Any) -> None:
-    name, shape = target.name, target.shape
+    name, shape = target.name, tuple(min(size, 2**20) for size in target.shape)
     data = target[()] if target.size is not None and target.size < 2**20 else 0.0
     attributes = dict(target.attrs)
     del file[name]

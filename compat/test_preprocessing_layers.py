@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minikeras
-from minikeras.kernels import fingerprint
+from minikeras.layers.preprocessing import hashing as fingerprint
 
 WORDS = ["a", "b", "c"]
 TEXTS = ["a b z", "C,  a! a", "", "École É\tb\xa0c", "it's a b-c (d)"]

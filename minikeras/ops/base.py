@@ -81,6 +81,10 @@ def operand(x: Any) -> Any:
     return x if type(x) in SCALARS else tensor(x)
 
 
+# More integers than options have: a file may give them a whole tensor.
+_MOST = 2**16
+
+
 def static(x: Any) -> Any:
     """An option given as a tensor or array of integers, as Python integers."""
     if isinstance(x, KerasTensor):
@@ -90,6 +94,8 @@ def static(x: Any) -> Any:
     if isinstance(x, Operators):
         x = x.array
     if isinstance(x, (np.ndarray, np.generic)):
+        if x.size > _MOST:
+            raise ValueError(f"This argument is a few integers. Received: shape={x.shape}")
         return x.tolist()
     if isinstance(x, (list, tuple)):
         return type(x)(static(item) for item in x)

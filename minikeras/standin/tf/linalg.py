@@ -128,7 +128,11 @@ def eigh(tensor: Any, name: Any = None) -> tuple:
 
 def matrix_rank(a: Any, tol: Any = None, validate_args: bool = False, name: Any = None) -> Any:
     """How many singular values are not (next to) 0."""
-    return np.linalg.matrix_rank(array_of(a), tol=tol)
+    values = array_of(ops.svd(a, compute_uv=False))
+    if tol is None:
+        largest = values.max(-1, initial=0)
+        tol = largest * max(np.shape(a)[-2:]) * np.finfo(values.dtype).eps
+    return (values > np.expand_dims(array_of(tol), -1)).sum(-1)
 
 
 def expm(input: Any, name: Any = None) -> Any:

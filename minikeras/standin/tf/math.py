@@ -10,7 +10,7 @@ import numpy as np
 from minikeras import ops as _ops
 from minikeras.engine.symbolic import KerasTensor, Tensor
 from minikeras.ops.activation import softmax_along
-from minikeras.ops.base import array_of
+from minikeras.ops.base import array_of, static
 from minikeras.standin.tf import named, public
 from minikeras.standin.tf.dtypes import as_dtype
 
@@ -99,7 +99,7 @@ def _reducing(operation: str) -> Any:
     def reduce(
         input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
     ) -> Any:
-        return getattr(ops, operation)(_tensor(input_tensor), _axis(axis), keepdims)
+        return getattr(ops, operation)(_tensor(input_tensor), static(axis), keepdims)
 
     reduce.__name__ = "<lambda>"
     return reduce
@@ -107,10 +107,6 @@ def _reducing(operation: str) -> Any:
 
 def _tensor(x: Any) -> Any:
     return x if hasattr(x, "shape") else Tensor(array_of(x))
-
-
-def _axis(axis: Any) -> Any:
-    return axis if axis is None or isinstance(axis, (int, tuple, list)) else array_of(axis).tolist()
 
 
 def _rounds_down(x: Any) -> bool:
@@ -124,7 +120,7 @@ def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """The mean. As in TensorFlow, that of integers is an integer, rounded towards zero."""
-    axis = _axis(axis)
+    axis = static(axis)
     if _rounds_down(input_tensor):
         array = array_of(input_tensor)
         axes = tuple(axis) if isinstance(axis, list) else axis
@@ -138,28 +134,28 @@ def reduce_variance(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """The variance."""
-    return ops.var(_tensor(input_tensor), _axis(axis), keepdims)
+    return ops.var(_tensor(input_tensor), static(axis), keepdims)
 
 
 def reduce_std(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """The standard deviation."""
-    return ops.std(_tensor(input_tensor), _axis(axis), keepdims)
+    return ops.std(_tensor(input_tensor), static(axis), keepdims)
 
 
 def reduce_logsumexp(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """`log(sum(exp(x)))`."""
-    return ops.logsumexp(_tensor(input_tensor), _axis(axis), keepdims)
+    return ops.logsumexp(_tensor(input_tensor), static(axis), keepdims)
 
 
 def reduce_euclidean_norm(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """`sqrt(sum(x^2))`."""
-    return ops.sqrt(ops.sum(ops.square(_tensor(input_tensor)), _axis(axis), keepdims))
+    return ops.sqrt(ops.sum(ops.square(_tensor(input_tensor)), static(axis), keepdims))
 
 
 def argmax(input: Any, axis: Any = None, output_type: Any = "int64", name: Any = None) -> Any:
@@ -200,7 +196,7 @@ def count_nonzero(
 ) -> Any:
     """How many values are not 0."""
     nonzero = ops.cast(ops.not_equal(input, 0), as_dtype(dtype).name)
-    return ops.sum(nonzero, _axis(axis), keepdims)
+    return ops.sum(nonzero, static(axis), keepdims)
 
 
 def cumsum(
@@ -230,7 +226,7 @@ def _cumulate(operation: str, x: Any, axis: Any, exclusive: bool, reverse: bool,
 
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = None) -> Any:
     """`x / sqrt(max(sum(x^2), epsilon))`."""
-    square = ops.sum(ops.square(_tensor(x)), _axis(axis), True)
+    square = ops.sum(ops.square(_tensor(x)), static(axis), True)
     return ops.multiply(x, ops.rsqrt(ops.maximum(square, epsilon)))
 
 
@@ -342,14 +338,14 @@ def reduce_all(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """Whether all are true."""
-    return ops.all(input_tensor, _axis(axis), keepdims)
+    return ops.all(input_tensor, static(axis), keepdims)
 
 
 def reduce_any(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: Any = None
 ) -> Any:
     """Whether any is true."""
-    return ops.any(input_tensor, _axis(axis), keepdims)
+    return ops.any(input_tensor, static(axis), keepdims)
 
 
 def is_strictly_increasing(x: Any, name: Any = None) -> Any:
