@@ -113,7 +113,7 @@ def status(name: str) -> tuple[str, str]:
     thing = find(name)
     # A name of an older Keras that only explains itself is not the thing.
     explains = str(getattr(thing, "__module__", "")).startswith("minikeras.dialects")
-    explains = explains or str(getattr(thing, "__doc__", "")).startswith("Gone.")
+    explains = explains or str(getattr(thing, "__doc__", "")).startswith(("Gone.", "Not here."))
     if thing is None or (reasons and explains) or name in NOT_OFFERED:
         if reasons:
             return "not offered", NOT_OFFERED[max(reasons, key=len)]

@@ -270,7 +270,7 @@ def charge(shape: Any, itemsize: int, what: str) -> None:
     budget = getattr(_local, "budget", None)
     if budget is None or budget.limit is None:
         return
-    budget.spent += math.prod(int(size) for size in shape) * itemsize
+    budget.spent += abs(math.prod(int(size) for size in shape)) * itemsize
     if budget.spent > budget.limit:
         raise ValueError(
             f"The configuration asks for weights of more than {budget.limit:,} bytes (at {what!r},"

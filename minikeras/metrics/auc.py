@@ -8,6 +8,7 @@ import numpy as np
 
 from minikeras import config
 from minikeras.engine import registry
+from minikeras.engine.arena import charge
 from minikeras.engine.symbolic import Tensor
 from minikeras.metrics.confusion import BestUnderConstraint, ConfusionMetric, ratio
 from minikeras.metrics.counting import Thresholds, evenly_spaced
@@ -97,6 +98,7 @@ class AUC(ConfusionMetric):
         if thresholds is not None:
             inner = sorted(float(threshold) for threshold in thresholds)
         else:
+            charge((num_thresholds,), 64, "thresholds")
             inner = [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
         self.num_thresholds = len(inner) + 2
         epsilon = config.epsilon()

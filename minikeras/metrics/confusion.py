@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minikeras.engine import registry
+from minikeras.engine.arena import charge
 from minikeras.engine.symbolic import Tensor
 from minikeras.metrics.counting import LOWEST, Thresholds, confusion_counts, parse_thresholds
 from minikeras.metrics.metric import Metric, as_array
@@ -317,6 +318,7 @@ class BestUnderConstraint(ConfusionMetric):
         self.value = value
         self.num_thresholds = num_thresholds
         self.class_id = class_id
+        charge((num_thresholds,), 64, "thresholds")
         steps = num_thresholds - 1
         levels = [i / steps for i in range(num_thresholds)] if steps else [0.5]
         self._make_state(levels, even=steps > 0)

@@ -400,7 +400,7 @@ class KerasFileEditor:
             raise ValueError("The file is nested too deeply.")
         if group.attrs:
             self.object_metadata[path] = {
-                str(key): str(value) for key, value in group.attrs.items()
+                key: str(guard.attribute_of(group, key)) for key in group.attrs
             }
         found: dict[str, Any] = {}
         for key in group:

@@ -296,27 +296,37 @@ def read_array(dataset: Any, shape: Any = None) -> np.ndarray:
     return np.asarray(dataset[()])
 
 
+def attribute_of(group: Any, name: str) -> Any:
+    """An attribute, read if it is text or numbers: HDF5 may crash on sequences of others."""
+    import h5py
+
+    dtype = group.attrs.get_id(name).dtype
+    if dtype.hasobject and h5py.check_string_dtype(dtype) is None:
+        raise ValueError(f"The HDF5 attribute {name!r} holds {dtype}, not text or numbers.")
+    return group.attrs[name]
+
+
 def names(group: Any, attribute: str) -> list[str]:
     """A list of names in the attributes of a group, which may be cut into numbered chunks."""
     if attribute in group.attrs:
-        return (
-            [_text(name) for name in np.ravel(group.attrs[attribute])]
-            if np.size(group.attrs[attribute])
-            else []
-        )
+        return [_text(name) for name in np.ravel(_present(attribute_of(group, attribute)))]
     found: list[str] = []
     index = 0
     while f"{attribute}{index}" in group.attrs:
-        found += [_text(name) for name in np.ravel(group.attrs[f"{attribute}{index}"])]
+        found += [_text(name) for name in np.ravel(attribute_of(group, f"{attribute}{index}"))]
         index += 1
     return found
+
+
+def _present(value: Any) -> Any:
+    return value if np.size(value) else ()
 
 
 def text_attribute(group: Any, attribute: str) -> str | None:
     """A text attribute of a group, or None."""
     if attribute not in group.attrs:
         return None
-    return _text(group.attrs[attribute])
+    return _text(attribute_of(group, attribute))
 
 
 def _text(value: Any) -> str:

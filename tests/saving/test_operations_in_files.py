@@ -86,6 +86,7 @@ FUNCTIONS = [
     ("linalg.expm", [2000, 2000], {}),
     ("linalg.matrix_rank", [3000, 3000], {}),
     ("reduce_min", [3000, 3000], {"axis": ["x", 0, 0]}),
+    ("image.stateless_random_flip_left_right", [3000, 3000], {"seed": [["x", 0, 0]]}),
     ("tensordot", [10**5], {"b": ["x", 0, 0], "axes": 0}),
 ]
 

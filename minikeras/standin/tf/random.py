@@ -10,7 +10,7 @@ from minikeras import ops as _ops
 from minikeras import random as _random
 from minikeras.engine import rng
 from minikeras.engine.symbolic import Tensor
-from minikeras.ops.base import array_of
+from minikeras.ops.base import array_of, static
 from minikeras.standin.tf import public
 from minikeras.standin.tf.dtypes import as_dtype
 from minikeras.standin.tf.tensors import convert_to_tensor, sizes
@@ -33,7 +33,7 @@ def _source(seed: Any) -> Any:
     """What to draw with: integers and pairs (of stateless functions) as one integer."""
     if seed is None:
         return None
-    parts = [int(one) & 0xFFFFFFFF for one in np.ravel(array_of(seed))]
+    parts = [int(one) & 0xFFFFFFFF for one in np.ravel(static(seed))]
     if len(parts) == 1:
         return parts[0]
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
@@ -226,7 +226,7 @@ def stateless_categorical(
 
 def split(seed: Any, num: int = 2, alg: Any = None) -> Any:
     """Several seeds of one."""
-    parts = [int(one) & 0xFFFFFFFF for one in np.ravel(array_of(seed))]
+    parts = [int(one) & 0xFFFFFFFF for one in np.ravel(static(seed))]
     words = np.random.SeedSequence(parts).generate_state(2 * int(num))
     return Tensor((words & 0x7FFFFFFF).astype("int32").reshape(int(num), 2))
 
