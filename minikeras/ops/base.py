@@ -81,7 +81,7 @@ def operand(x: Any) -> Any:
     return x if type(x) in SCALARS else tensor(x)
 
 
-# More integers than options have: a file may give them a whole tensor.
+# A file may give a whole tensor as an option.
 _MOST = 2**16
 
 

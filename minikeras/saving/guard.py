@@ -297,7 +297,7 @@ def read_array(dataset: Any, shape: Any = None) -> np.ndarray:
 
 
 def attribute_of(group: Any, name: str) -> Any:
-    """An attribute, read if it is text or numbers: HDF5 may crash on sequences of others."""
+    """An attribute if it is text or numbers: HDF5 may crash on sequences."""
     import h5py
 
     dtype = group.attrs.get_id(name).dtype
@@ -309,17 +309,13 @@ def attribute_of(group: Any, name: str) -> Any:
 def names(group: Any, attribute: str) -> list[str]:
     """A list of names in the attributes of a group, which may be cut into numbered chunks."""
     if attribute in group.attrs:
-        return [_text(name) for name in np.ravel(_present(attribute_of(group, attribute)))]
+        return [_text(name) for name in np.ravel(attribute_of(group, attribute))]
     found: list[str] = []
     index = 0
     while f"{attribute}{index}" in group.attrs:
         found += [_text(name) for name in np.ravel(attribute_of(group, f"{attribute}{index}"))]
         index += 1
     return found
-
-
-def _present(value: Any) -> Any:
-    return value if np.size(value) else ()
 
 
 def text_attribute(group: Any, attribute: str) -> str | None:
