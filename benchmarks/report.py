@@ -8,6 +8,7 @@ from pathlib import Path
 
 COLUMNS = (
     "minikeras",
+    "minikeras-numba",
     "floor",
     "keras-jax",
     "keras-tensorflow",
@@ -16,7 +17,13 @@ COLUMNS = (
     "sklearn",
     "onnxruntime",
 )
-HEADS = {"keras-jax": "Keras, JAX", "keras-tensorflow": "Keras, TF", "keras-torch": "Keras, torch"}
+OWN = ("minikeras", "minikeras-numba", "floor")
+HEADS = {
+    "minikeras-numba": "with Numba",
+    "keras-jax": "Keras, JAX",
+    "keras-tensorflow": "Keras, TF",
+    "keras-torch": "Keras, torch",
+}
 
 
 def fastest_peer(peers: dict, only: str = "") -> tuple[str, float] | None:
@@ -24,7 +31,7 @@ def fastest_peer(peers: dict, only: str = "") -> tuple[str, float] | None:
     others = {
         peer: result["median"]
         for peer, result in peers.items()
-        if peer not in ("minikeras", "floor") and "median" in result and peer.startswith(only)
+        if peer not in OWN and "median" in result and peer.startswith(only)
     }
     return min(others.items(), key=lambda pair: pair[1]) if others else None
 
@@ -92,7 +99,8 @@ def short_table(record: dict) -> str:
     shown = [
         peer
         for peer in COLUMNS
-        if peer not in ("minikeras", "floor")
+        if peer != "minikeras"
+        and peer != "floor"
         and any("median" in peers.get(peer, {}) for peers in workloads.values())
     ]
     heads = ["workload", "minikeras", *(HEADS.get(peer, peer) for peer in shown)]
@@ -132,7 +140,7 @@ def chart(record: dict, path: str) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = [peer for peer in COLUMNS if peer not in ("minikeras", "floor")]
+    shown = [peer for peer in COLUMNS if peer not in OWN]
     rows = {
         name: one["peers"]
         for name, one in record["workloads"].items()
