@@ -61,3 +61,42 @@ def test_checkpoints_every_few_epochs(tmp_path):
         model.fit(X[:, 0], X[:, 1, :1], epochs=5, verbose=0, callbacks=[callback])
         saved.append(sorted(file.name for file in folder.iterdir()))
     assert saved[0] == saved[1]
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("scale", [None, 2.0])
+def test_fourier_features(kind, scale):
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    arguments = {"output_dim": 5, "kernel_initializer": kind, "scale": scale, "trainable": True}
+    theirs = tf_keras.layers.experimental.RandomFourierFeatures(**arguments)
+    ours = minikeras.layers.RandomFourierFeatures(**arguments)
+    expected = theirs(x)
+    ours(x)
+    shapes = [one.shape for one in theirs.get_weights()]
+    assert [one.shape for one in ours.get_weights()] == shapes
+    # Laplacian: the scale that follows from the number of inputs, of each package's own.
+    own, wanted = ({one.name.split("/")[-1].split(":")[0]: one for one in layer.weights}
+                   for layer in (ours, theirs))  # fmt: skip
+    assert own.keys() == wanted.keys()
+    np.testing.assert_allclose(
+        np.array(own["kernel_scale"]), wanted["kernel_scale"].numpy(), rtol=1e-6
+    )
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(np.asarray(ours(x)), expected.numpy(), rtol=1e-5, atol=1e-6)
+    assert [one.name.split("/")[-1].split(":")[0] for one in theirs.trainable_weights] == [
+        one.name for one in ours.trainable_weights
+    ]
+
+
+@pytest.mark.parametrize("name", ["RandomHeight", "RandomWidth"])
+@pytest.mark.parametrize("factor", [0.5, -0.25])
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_random_sizes(name, factor, interpolation):
+    images = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype("float32")
+    drawn = [
+        getattr(keras.layers, name)((factor, factor), interpolation=interpolation)
+        for keras in (minikeras, tf_keras)
+    ]
+    for training in (False, True):
+        ours, theirs = (np.asarray(layer(images, training=training)) for layer in drawn)
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)

@@ -299,6 +299,33 @@ STACKS = {
 }
 
 
+@pytest.fixture
+def numba():
+    """Compiled loops; what compares with Keras without them is left as it is."""
+    pytest.importorskip("numba", reason="compiled loops need Numba", exc_type=ImportError)
+    minikeras.config.enable_numba()
+    yield
+    minikeras.config.disable_numba()
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_compiled_loops(name, backwards, numba):
+    kwargs = {"units": 5, "return_sequences": True, "return_state": True, "use_bias": backwards}
+    x = np.random.default_rng(0).normal(size=(4, 6, 3)).astype("float32")
+    states = [np.random.default_rng(k).normal(size=(4, 5)).astype("float32") for k in (1, 2)]
+    check(name, ({**kwargs, "go_backwards": backwards}, x, {}, states if backwards else None))
+
+
+@pytest.mark.parametrize("stack", ["stacked", "both ways", "regularized"])
+def test_three_steps_of_training_in_compiled_loops(stack, numba):
+    def build(package):  # without masks, which are NumPy's
+        parts = [*STACKS[stack](package.layers), package.layers.Dense(1)]
+        return package.Sequential([package.Input((7, 6)), *parts])
+
+    compare_training(build, SEQUENCES, TARGETS)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_three_steps_of_training(stack):
     def build(package):

@@ -8,8 +8,6 @@ import json
 import os
 from typing import Any
 
-from minikeras.kernels import blas
-
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _IMAGE_LAYOUTS = ("channels_first", "channels_last")
 
@@ -258,11 +256,15 @@ def enable_numba() -> None:
         ImportError: Numba is missing: `pip install minikeras[numba]`.
         RuntimeError: NumPy is built on another BLAS than OpenBLAS.
     """
+    from minikeras.kernels import blas
+
     blas.enable()
 
 
 def disable_numba() -> None:
     """Goes back to NumPy alone, the default. See `enable_numba`."""
+    from minikeras.kernels import blas
+
     blas.enable(False)
 
 

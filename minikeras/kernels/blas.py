@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from minikeras.kernels import blas
-
 Array = np.ndarray
 
 _PLACES = ("../numpy.libs/*openblas*", ".dylibs/*openblas*", ".libs/*openblas*")
@@ -156,7 +154,7 @@ def loops() -> Any:
 @lru_cache(maxsize=1)
 def compiled_loops() -> Any:
     """The module of loops."""
-    if blas.functions().get(("gemm", "f")) is None:
+    if functions().get(("gemm", "f")) is None:
         raise RuntimeError(
             "Compiled loops need the OpenBLAS of NumPy's wheels: this NumPy has another BLAS."
         )

@@ -290,7 +290,7 @@ def affine_backward(
     if count < 2:
         return None
     dx = empty(x.shape, x.dtype) if wanted[0] else None
-    back = operand(w.T)
+    back = operand(w.T) if wanted[0] else w
 
     def part(rows: slice) -> tuple:
         left, dz = x[rows], dy[rows]
